@@ -1,0 +1,1 @@
+"""The field itself: classical texts, annotation, Chinese-CLIP adaptation and retrieval; no screen, no database."""

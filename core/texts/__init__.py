@@ -1,0 +1,1 @@
+"""Passages and what scholars say of them: entities, relations, offsets, variants and the closed vocabulary."""
