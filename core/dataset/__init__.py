@@ -1,0 +1,1 @@
+"""Datasets in Chinese-CLIP's formats: captions, splits, TSV / JSONL / LMDB."""

@@ -1,0 +1,100 @@
+"""The page that goes with a dataset: what it holds, what was left out and why, the hash it is cited by."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError, NotFoundError
+
+FILE = "manifest.json"
+_NAME = re.compile(r"[^\W_][\w.-]{0,59}")
+# Names that Windows keeps for devices, with or without an ending.
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """Something that is not in the dataset, and the catalogue key of the reason (``excluded.…``)."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What ``manifest.json`` holds: ``hash`` of the logical records, ``files`` with the SHA-256 of each.
+
+    ``splits``: by name the numbers of ``images``, ``texts`` and ``pairs``. ``captions``: as counted by
+    :class:`core.dataset.captions.CaptionCount`. ``settings``: how it was made (fractions, side, kinds …).
+    ``warning``: why it was not split, if it was not.
+    """
+
+    name: str
+    hash: str
+    splits: dict[str, dict[str, int]]
+    files: dict[str, str]
+    excluded: tuple[Excluded, ...] = ()
+    captions: dict[str, dict[str, int]] = field(default_factory=dict)
+    seed: int = 0
+    statuses: tuple[str, ...] = ("approved",)
+    settings: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    created: str = ""
+    warning: str = ""
+    generated: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of manifest.json; :meth:`from_json` gives the manifest back."""
+        return {"format": 1, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Manifest":
+        """Read what :meth:`to_json` gave; fields of a newer version are passed over."""
+        known = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
+        known["excluded"] = tuple(Excluded(item["what"], item["why"]) for item in known.get("excluded", ()))
+        known["statuses"] = tuple(known.get("statuses", ()))
+        return cls(**known)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a folder; raises NotFoundError ``dataset_missing``, InputError ``dataset_damaged``."""
+    try:
+        return Manifest.from_json(json.loads((folder / FILE).read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise NotFoundError("dataset_missing", name=folder.name) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError("dataset_damaged", name=folder.name, where=FILE) from error
+
+
+def check_name(name: str) -> str:
+    """The name of a dataset, safe as a folder on every system; raises InputError ``dataset_name``.
+
+    Letters of any script, digits, ``-``, ``_`` and ``.``, at most 60, beginning with a letter or digit.
+    """
+    if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name) or name.endswith("."):
+        raise InputError("dataset_name", name=name[:60])
+    return name
+
+
+def logical_hash(images: Iterable[tuple[str, int, str]], texts: Iterable[tuple[str, str, str, Sequence[int]]]) -> str:
+    """SHA-256 over what a dataset says, whatever its ids, the order of its rows and the bytes of its files.
+
+    ``images``: (split, id, SHA-256 of the original); ``texts``: (split, kind, text, image ids). Records
+    become JSON lines in which a picture is its SHA-256; the lines are sorted and hashed.
+    """
+    named: dict[tuple[str, int], str] = {}
+    lines: list[str] = []
+    for split, image_id, sha256 in images:
+        named[split, image_id] = sha256
+        lines.append(json.dumps(["image", split, sha256]))
+    for split, kind, text, image_ids in texts:
+        pictures = sorted(named[split, image_id] for image_id in image_ids)
+        lines.append(json.dumps(["text", split, kind, text, pictures]))
+    digest = hashlib.sha256()
+    for line in sorted(lines):
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Retrieval figures: recall, intervals, chance, comparison."""

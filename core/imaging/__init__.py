@@ -1,0 +1,1 @@
+"""Pictures: decoding, normalising, thumbnails, fingerprints, storage by content."""

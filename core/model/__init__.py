@@ -1,0 +1,1 @@
+"""Chinese-CLIP: loading, LoRA in both towers, features."""

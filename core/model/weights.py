@@ -1,0 +1,115 @@
+"""Weight files: reading Chinese-CLIP's checkpoints and our safetensors, writing merged ones, fingerprints."""
+
+import hashlib
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from core.errors import ModelError
+from core.model.files import replacing
+from core.model.lora import merged_state_dict
+from core.model.spec import ModelSpec
+
+METADATA_KEY = "songclip"
+
+
+def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a weight file in fp32 under cn_clip's names, and what the file says of itself.
+
+    Accepts ``.safetensors`` and torch files holding ``{"state_dict": {"module.…": …}}`` or the bare dict.
+    Raises :class:`ModelError`: ``weights_unsafe`` for a pickle that could run code, ``weights_damaged``,
+    ``weights_foreign``.
+    """
+    about: dict[str, Any] = {}
+    if path.suffix == ".safetensors":
+        state, about = read_safetensors(path)
+    else:
+        state = _read_torch(path)
+    # the pooler of the original BERT stands in released files; cn_clip itself leaves it out
+    state = {key.removeprefix("module."): value for key, value in state.items() if "bert.pooler" not in key}
+    if not all(isinstance(value, Tensor) for value in state.values()):
+        raise ModelError("weights_foreign", file=path.name)
+    return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}, about
+
+
+def _read_torch(path: Path) -> dict[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        # torch raises the same error for a refused pickle and for bytes that are no pickle at all
+        refused = "weights_only" in str(error).lower() and _is_pickle(path)
+        code = "weights_unsafe" if refused else "weights_damaged"
+        raise ModelError(code, file=path.name) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, OSError) as error:
+        raise ModelError("weights_damaged", file=path.name) from error
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not content:
+        raise ModelError("weights_foreign", file=path.name)
+    return dict(content)
+
+
+def _is_pickle(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and our metadata entry of a safetensors file; ``weights_damaged`` when it cannot be read."""
+    try:
+        with safetensors.safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+        # through bytes: a mapped file could not be replaced on Windows while its tensors live
+        state = safetensors.torch.load(path.read_bytes())
+        about = json.loads(metadata.get(METADATA_KEY, "{}"))
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise ModelError("weights_damaged", file=path.name) from error
+    return state, about if isinstance(about, dict) else {}
+
+
+def write_safetensors(path: Path, state: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+    """Write tensors and one metadata entry atomically; the same content gives the same bytes."""
+    metadata = {METADATA_KEY: json.dumps(about, ensure_ascii=False, sort_keys=True)}
+    with replacing(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save({k: v.contiguous() for k, v in state.items()}, metadata))
+
+
+def fingerprint(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, shapes and values in order of name: the same for the same weights in any file."""
+    digest = hashlib.sha256()
+    for key in sorted(state):
+        tensor = state[key].detach().cpu().contiguous()
+        digest.update(f"{key}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save_merged(path: Path, clip: nn.Module, spec: ModelSpec) -> None:
+    """Write the model with its adapters merged, atomically.
+
+    ``.pt``: Chinese-CLIP's own checkpoint format, for the released architectures, as ``load_from_name(FILE,
+    …)`` and ``extract_features.py`` read it; :class:`ModelError` ``merge_own_shape`` for any other shape.
+    ``.safetensors``: any shape, read by :func:`core.model.loading.load_model`.
+    """
+    state = merged_state_dict(clip)
+    if path.suffix == ".safetensors":
+        about = {"kind": "weights", "name": spec.name, "config": dict(spec.config)}
+        write_safetensors(path, state, about)
+        return
+    if spec.release is None:
+        raise ModelError("merge_own_shape", model=spec.name)
+    checkpoint = {
+        "epoch": 0,
+        "step": 0,
+        "name": spec.release.name,
+        "state_dict": {f"module.{key}": tensor for key, tensor in state.items()},
+    }
+    with replacing(path) as temporary:
+        torch.save(checkpoint, temporary)

@@ -1,0 +1,1 @@
+"""Search by vectors: exact index, feature files, query composition."""

@@ -1,0 +1,1 @@
+"""Contrastive tuning: batches, loss, loop, checkpoints."""

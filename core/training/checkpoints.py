@@ -1,0 +1,129 @@
+"""Checkpoints of a run: the best weights, and all that is needed to go on exactly where it stopped."""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import InputError, StorageError
+from core.model.files import replacing
+
+BEST = "best.pt"
+LAST = "last.pt"
+
+
+@dataclass
+class RunState:
+    """Where a run stands, in plain values. ``epoch`` counts from 1; ``step`` counts the whole run's steps.
+
+    ``history`` holds one dict an epoch, the first of them epoch 0, the untuned model.
+    """
+
+    epoch: int = 1
+    step_in_epoch: int = 0
+    step: int = 0
+    threads: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+    best_epoch: int = 0
+    best_score: float = -1.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def trainable_state(module: nn.Module) -> dict[str, Tensor]:
+    """What training changes: trainable parameters, and the running means of norms that are trained."""
+    state = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
+    for prefix, part in module.named_modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.weight.requires_grad:
+            state.update({f"{prefix}.{name}": buffer for name, buffer in part.named_buffers()})
+    return state
+
+
+def load_trainable(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put the tensors of :func:`trainable_state` back; ``resume_mismatch`` when they are of another model."""
+    own = trainable_state(module)
+    if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in weights.items()}:
+        raise InputError("resume_mismatch", what="model")
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(weights[name])
+
+
+def save_best(folder: Path, module: nn.Module, epoch: int) -> None:
+    """Keep the present weights as the best ones."""
+    _save(folder / BEST, {"epoch": epoch, "weights": trainable_state(module)})
+
+
+def load_best(folder: Path, module: nn.Module) -> int:
+    """Give the model its best weights back; returns their epoch."""
+    content = _load(folder / BEST)
+    load_trainable(module, content["weights"])
+    return int(content["epoch"])
+
+
+def save_last(
+    folder: Path,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    state: RunState,
+    identity: Mapping[str, Any],
+) -> None:
+    """Keep everything that the rest of the run depends on; ``identity`` says which run on which data."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    content = {
+        "identity": dict(identity),
+        "state": asdict(state),
+        "weights": trainable_state(module),
+        "optimizer": optimizer.state_dict(),
+        "scaler": scaler.state_dict(),
+        "rng": {"cpu": torch.get_rng_state(), "cuda": cuda},
+    }
+    _save(folder / LAST, content)
+
+
+def load_last(
+    path: Path,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    identity: Mapping[str, Any],
+) -> RunState:
+    """Restore a run from its checkpoint, random number generators included.
+
+    Raises :class:`InputError` ``resume_mismatch`` when base model, options or data are not those it was
+    started with.
+    """
+    content = _load(path)
+    for what, value in identity.items():
+        if content["identity"].get(what) != value:
+            raise InputError("resume_mismatch", what=what)
+    load_trainable(module, content["weights"])
+    optimizer.load_state_dict(content["optimizer"])
+    scaler.load_state_dict(content["scaler"])
+    torch.set_rng_state(content["rng"]["cpu"])
+    cuda = content["rng"]["cuda"]
+    if cuda and torch.cuda.is_available() and len(cuda) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(cuda)
+    return RunState(**content["state"])
+
+
+def _save(path: Path, content: dict[str, Any]) -> None:
+    try:
+        with replacing(path) as temporary:
+            torch.save(content, temporary)
+    except RuntimeError as error:  # what torch raises when the disk is full
+        raise StorageError("file_not_written", file=path.name, reason=str(error).splitlines()[0]) from error
+
+
+def _load(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError("checkpoint_missing", file=path.name, folder=str(path.absolute().parent))
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise InputError("checkpoint_damaged", file=path.name) from error

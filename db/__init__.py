@@ -1,0 +1,1 @@
+"""SQLite: the home folder, connections, migrations and one repository a subject."""

@@ -1,0 +1,83 @@
+"""Dataset: what would go in, build it, and what earlier ones hold."""
+
+import pandas as pd
+import streamlit as st
+
+from core.records import DatasetRecord
+from core.texts.annotation import Status
+from db.experiments import Datasets
+from workbench.components.job_panel import start_job
+from workbench.components.shell import App, page, plain, t
+from workbench.tasks.datasets import CAPTION_KINDS, DEFAULT_KINDS, checked_name, gather
+
+CONFIRMED = (Status.APPROVED,)
+OTHERS = (Status.SUBMITTED, Status.DRAFT, Status.SUGGESTED)
+
+
+def build_form(app: App) -> None:
+    """Choose, see what would go in, build."""
+    left, right = st.columns(2)
+    name = left.text_input(t("dataset.name"), f"dataset-{len(Datasets(app.db).all()) + 1}", max_chars=60)
+    kinds = right.multiselect(
+        t("dataset.kinds"), CAPTION_KINDS, list(DEFAULT_KINDS), format_func=lambda kind: t(f"captions.{kind}")
+    )
+    others = left.multiselect(
+        t("dataset.statuses"),
+        OTHERS,
+        [],
+        format_func=lambda status: t(f"status.{status.value}"),
+        help=t("dataset.statuses_help"),
+    )
+    numbers = right.columns(3)
+    valid = numbers[0].number_input(t("dataset.valid"), 0.0, 0.5, 0.15, 0.05)
+    test = numbers[1].number_input(t("dataset.test"), 0.0, 0.5, 0.15, 0.05)
+    seed = numbers[2].number_input(t("dataset.seed"), 0, 10_000, 0)
+    statuses = [status.value for status in (*CONFIRMED, *others)]
+    if others:
+        st.warning(t("dataset.unconfirmed"))
+    preview = gather(app.db, statuses=statuses, kinds=kinds)
+    st.markdown(t("dataset.preview", passages=len(preview.used), images=len(preview.images), texts=preview.text_count))
+    excluded(preview.excluded)
+    if st.button(t("dataset.build"), type="primary", disabled=not len(preview.images), icon=":material/dataset:"):
+        params = {
+            "name": checked_name(name),
+            "kinds": kinds,
+            "statuses": statuses,
+            "valid": valid,
+            "test": test,
+            "seed": int(seed),
+        }
+        job = start_job(app, "dataset", params)
+        st.switch_page("pages/system/jobs.py", query_params={"job": str(job.id)})
+
+
+def excluded(rows: list[dict[str, str]]) -> None:
+    """What is left out, and why."""
+    if rows:
+        with st.expander(t("dataset.excluded", count=len(rows))):
+            shown = [{t("dataset.what"): row["what"], t("dataset.why"): t(row["why"])} for row in rows]
+            st.dataframe(pd.DataFrame(shown), hide_index=True)
+
+
+def show(app: App, record: DatasetRecord) -> None:
+    """One dataset that was built."""
+    manifest = record.manifest
+    with st.container(border=True):
+        st.markdown(f"**{plain(record.name)}** · {record.created_at[:10]} · `{record.hash[:12]}`")
+        table = pd.DataFrame(manifest["splits"]).T.rename_axis(t("dataset.split")).reset_index()
+        table.columns = [t("dataset.split"), *(t(f"dataset.{name}") for name in table.columns[1:])]
+        table[t("dataset.split")] = [t(f"splits.{name}") for name in manifest["splits"]]
+        st.dataframe(table, hide_index=True)
+        if manifest.get("warning"):
+            st.warning(t(f"warnings.{manifest['warning']}"))
+        excluded(manifest.get("excluded", []))
+        st.caption(str(app.home.datasets / record.name))
+
+
+with page("dataset") as app:
+    build_form(app)
+    built = Datasets(app.db).all()
+    if built:
+        st.subheader(t("dataset.built"))
+    for record in built:
+        show(app, record)

@@ -1,0 +1,129 @@
+"""Results: zero-shot against tuned, with gallery size, chance and 95 % intervals."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.records import EvaluationRecord, JobState
+from db.experiments import Datasets, Evaluations, Runs
+from db.jobs import Jobs
+from workbench.components.charts import comparison_chart
+from workbench.components.job_panel import start_job
+from workbench.components.shell import App, page, plain, t
+
+KS = (1, 5, 10)
+
+
+def name_of(record: EvaluationRecord) -> str:
+    """How a model is called in a table."""
+    return record.run or f"{record.model} · {t('results.zero_shot')}"
+
+
+def rows_of(records: list[EvaluationRecord], way: str) -> list[dict[str, Any]]:
+    """The figures of one direction, a row a model and K."""
+    return [
+        {
+            "model": name_of(record),
+            "k": f"R@{k}",
+            "recall": record.figures[way][f"R@{k}"],
+            "low": record.figures[way]["ci"][f"R@{k}"][0],
+            "high": record.figures[way]["ci"][f"R@{k}"][1],
+            "chance": record.figures[way]["chance"][f"R@{k}"],
+        }
+        for record in records
+        for k in KS
+    ]
+
+
+def direction(records: list[EvaluationRecord], way: str) -> None:
+    """Table and chart of one direction."""
+    first = records[0].figures[way]
+    st.markdown(f"**{t(f'charts.{way}')}** · {t('results.about', queries=first['queries'], gallery=first['gallery'])}")
+    rows = rows_of(records, way)
+    table = pd.DataFrame(
+        {
+            t("results.model"): [name_of(record) for record in records] + [t("results.chance")],
+            **{
+                f"R@{k}": [
+                    f"{record.figures[way][f'R@{k}']:.1f}  [{record.figures[way]['ci'][f'R@{k}'][0]:.1f}–"
+                    f"{record.figures[way]['ci'][f'R@{k}'][1]:.1f}]"
+                    for record in records
+                ]
+                + [f"{first['chance'][f'R@{k}']:.1f}"]
+                for k in KS
+            },
+            t("results.mean"): [f"{record.figures[way]['mean']:.1f}" for record in records]
+            + [f"{first['chance']['mean']:.1f}"],
+        }
+    )
+    st.dataframe(table, hide_index=True)
+    chosen = st.segmented_control(
+        "K",
+        [f"R@{k}" for k in KS],
+        default="R@5",
+        required=True,
+        key=f"k-{way}-{records[0].id}",
+        label_visibility="collapsed",
+    )
+    st.altair_chart(comparison_chart([row for row in rows if row["k"] == chosen]), width="stretch")
+
+
+def ask(app: App, dataset: str) -> None:
+    """Measure runs, or start the ablation."""
+    runs = [run.name for run in Runs(app.db).all() if run.dataset == dataset and run.summary]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.multiselect(t("results.runs"), runs, runs[:3])
+        if st.button(t("results.measure"), type="primary", icon=":material/straighten:"):
+            job = start_job(app, "evaluate", {"dataset": dataset, "runs": chosen}, key=f"evaluate-{dataset}")
+            st.switch_page("pages/system/jobs.py", query_params={"job": str(job.id)})
+        if st.button(t("results.ablate"), icon=":material/science:", help=t("results.ablate_help")):
+            job = start_job(app, "ablate", {"dataset": dataset}, key=f"ablate-{dataset}")
+            st.switch_page("pages/system/jobs.py", query_params={"job": str(job.id)})
+
+
+def ablation(app: App, dataset: str) -> None:
+    """The table of the newest ablation on this dataset."""
+    done = [
+        job
+        for job in Jobs(app.db).page(kind="ablate")
+        if job.state is JobState.DONE and job.result.get("dataset") == dataset
+    ]
+    if not done:
+        return
+    st.subheader(t("results.ablation"))
+    rows = [
+        {
+            t("results.experiment"): t(f"experiments.{row['group']}"),
+            t("results.model"): row["label"],
+            t("train.share"): row["trainable_percent"],
+            **{f"{t(f'charts.{way}')} R@{k}": row[way][f"R@{k}"] for way in ("t2i", "i2t") for k in KS},
+        }
+        for row in done[0].result["table"]
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True)
+    st.caption(t("results.ablation_note"))
+
+
+with page("results") as app:
+    datasets = [record.name for record in Datasets(app.db).all()]
+    if not datasets:
+        st.info(t("train.no_dataset"))
+        st.page_link("pages/model/dataset.py", label=t("pages.dataset"), icon=":material/dataset:")
+        st.stop()
+    dataset = st.selectbox(t("train.dataset"), datasets, format_func=plain)
+    ask(app, dataset)
+    current_hash = Datasets(app.db).get(dataset).hash
+    measured = [record for record in Evaluations(app.db).current() if record.dataset == dataset]
+    stale = [record for record in measured if record.dataset_hash != current_hash]
+    fresh = [record for record in measured if record.dataset_hash == current_hash]
+    if stale:
+        st.caption(t("results.stale", count=len(stale)))
+    for split in sorted({record.split for record in fresh}):
+        st.subheader(t(f"splits.{split}"))
+        records = sorted((r for r in fresh if r.split == split), key=lambda r: (r.run != "", r.run))
+        for way in ("t2i", "i2t"):
+            direction(records, way)
+    if not fresh:
+        st.info(t("results.none"))
+    ablation(app, dataset)

@@ -1,0 +1,90 @@
+"""One run: its job, its curves as they grow, and what came of it."""
+
+import streamlit as st
+
+from core.records import Job, Run
+from db.experiments import Runs
+from db.jobs import Jobs
+from workbench.components.charts import loss_chart, recall_chart
+from workbench.components.job_panel import watch_job
+from workbench.components.shell import App, app_home, page, plain, t
+from workbench.tasks.training import read_metrics
+
+
+def curves(run_name: str) -> None:
+    """Loss by step and recall by epoch so far."""
+    steps, epochs = read_metrics(app_home().experiments / run_name)
+    left, right = st.columns(2)
+    if steps:
+        left.altair_chart(loss_chart(steps), width="stretch", key=f"loss-{run_name}")
+        last = steps[-1]
+        rate, speed = f"{last['lr']:.1e}", f"{last['images_per_second']:.0f}"
+        left.caption(t("run_page.step", step=last["step"], loss=f"{last['loss']:.3f}", lr=rate, speed=speed))
+    if any("mean_recall" in row for row in epochs):
+        right.altair_chart(recall_chart(epochs), width="stretch", key=f"recall-{run_name}")
+        right.caption(t("run_page.valid"))
+    elif steps:
+        right.info(t("run_page.no_valid"))
+
+
+def find(app: App) -> tuple[Run | None, int | None]:
+    """The run of the address and the job that makes it."""
+    job = st.query_params.get("job", "")
+    if job.isdecimal():
+        return Runs(app.db).of_job(int(job)), int(job)
+    run = Runs(app.db).get(st.query_params.get("run", ""))
+    return run, run.job_id
+
+
+def result(app: App, run: Run) -> None:
+    """What the run came to, and its files."""
+    summary = run.summary
+    share = 100 * summary["trainable"] / summary["total"]
+    with st.grid(min_column_width=150):
+        st.metric(
+            t("run_page.trainable"),
+            f"{summary['trainable']:,}",
+            f"{share:.2f} %",
+            delta_color="off",
+            delta_arrow="off",
+        )
+        st.metric(t("run_page.total"), f"{summary['total']:,}")
+        st.metric(t("run_page.best"), summary["best_epoch"])
+        st.metric(t("run_page.seconds"), f"{summary['seconds']:.0f} s")
+    st.caption(t(f"run_page.chosen_{summary['chosen_by']}"))
+    st.code(str(app.home.experiments / run.name), language=None)
+    st.page_link("pages/model/results.py", label=t("run_page.measure"), icon=":material/leaderboard:")
+    st.page_link(
+        "pages/search/browse.py",
+        label=t("run_page.search"),
+        icon=":material/image_search:",
+        query_params={"run": run.name},
+    )
+
+
+with page("run") as app:
+    st.page_link("pages/model/train.py", label=t("pages.train"), icon=":material/arrow_back:")
+    run, job_id = find(app)
+    if run:
+        st.subheader(plain(run.name))
+        st.caption(
+            t(
+                "run_page.about",
+                dataset=plain(run.dataset),
+                model=plain(run.model),
+                method=t(f"train.{run.method}"),
+            )
+        )
+
+    def beside(job: Job) -> None:
+        """The curves below the progress."""
+        current = Runs(Jobs(app_home().open()).db).of_job(job.id)
+        if current:
+            curves(current.name)
+
+    if job_id is not None:
+        watch_job(job_id, beside=beside)
+    elif run:
+        curves(run.name)
+    if run and run.summary:
+        result(app, run)

@@ -1,0 +1,1 @@
+"""The application: what a person or the command line can ask for."""

@@ -1,0 +1,1 @@
+"""The commands of ``songclip``, by subject; each calls the task functions that the pages call."""

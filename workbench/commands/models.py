@@ -1,0 +1,171 @@
+"""``songclip dataset``, ``train``, ``evaluate``, ``ablate`` and ``search``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.errors import InputError
+from workbench.commands.base import Answer, Bar, Context, command
+from workbench.jobs.running import run_in_foreground
+
+
+def register(root: click.Group) -> None:
+    """Add the commands to ``songclip``."""
+    _dataset(root)
+    _train(root)
+    _measure(root)
+    _search(root)
+
+
+def _dataset(root: click.Group) -> None:
+    @root.group("dataset")
+    def dataset() -> None:
+        """Chinese-CLIP datasets."""
+
+    @command(dataset, "build")
+    @click.argument("name")
+    @click.option("--valid", default=0.15, show_default=True, type=click.FloatRange(0, 0.9))
+    @click.option("--test", default=0.15, show_default=True, type=click.FloatRange(0, 0.9))
+    @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+    @click.option("--status", "statuses", multiple=True, default=["approved"], show_default=True)
+    @click.option("--caption", "kinds", multiple=True, help="original, modern, prompt, english; several are allowed.")
+    def build(
+        context: Context,
+        name: str,
+        valid: float,
+        test: float,
+        seed: int,
+        statuses: tuple[str, ...],
+        kinds: tuple[str, ...],
+    ) -> Answer:
+        """Build TSV, JSONL and LMDB from approved annotations and their pictures."""
+        from workbench.tasks.datasets import DEFAULT_KINDS, checked_kinds, checked_name, checked_statuses
+
+        params = {
+            "name": checked_name(name),
+            "valid": valid,
+            "test": test,
+            "seed": seed,
+            "statuses": checked_statuses(statuses),
+            "kinds": checked_kinds(kinds or DEFAULT_KINDS),
+        }
+        result = run_in_foreground(context.home, "dataset", params, Bar(context)).result
+        images = {split: result["splits"].get(split, {}).get("images", 0) for split in ("train", "valid", "test")}
+        lines = [context.say("dataset.built_line", name=name, path=result["path"], **images)]
+        if result["warning"]:
+            lines.append(context.say(f"warnings.{result['warning']}"))
+        excluded = [{"what": row["what"], "why": context.say(row["why"])} for row in result["excluded"]]
+        return Answer({**result, "excluded": excluded}, tuple(lines))
+
+
+def _train(root: click.Group) -> None:
+    @command(root, "train")
+    @click.option("--dataset", required=True)
+    @click.option("--model", default="", help="mini, ViT-B-16, … or a checkpoint file.")
+    @click.option("--method", type=click.Choice(["lora", "full"]), default="lora", show_default=True)
+    @click.option("--rank", type=click.IntRange(1, 1024), default=None)
+    @click.option("--epochs", type=click.IntRange(1, 10_000), default=None)
+    @click.option("--batch-size", type=click.IntRange(2, 4096), default=None)
+    @click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), default=None)
+    @click.option("--preset", default="", help="plan, quick, laptop_6gb, careful or mini.")
+    @click.option("--seed", type=click.IntRange(0), default=None)
+    @click.option("--device", default="", help="auto, cpu, cuda.")
+    def train(context: Context, dataset: str, model: str, device: str, **options: Any) -> Answer:
+        """Tune a model on a dataset; the best epoch by recall on the valid split is kept."""
+        from db.experiments import Datasets
+        from workbench.tasks.models import base_name
+        from workbench.tasks.training import config_for
+
+        Datasets(context.db).get(dataset)
+        config = config_for(base_name(context.home, model), **options)
+        params = {"dataset": dataset, "model": model, "device": device, "options": config.to_dict()}
+        result = run_in_foreground(context.home, "train", params, Bar(context)).result
+        return Answer(result, (context.say("train_line.done", **result),))
+
+
+def _measure(root: click.Group) -> None:
+    def figures_line(context: Context, result: dict[str, Any], way: str) -> str:
+        figures = result[way]
+        recalls = {f"r{k}": figures[f"R@{k}"] for k in (1, 5, 10)}
+        return context.say(
+            "results.line",
+            way=context.say(f"charts.{way}"),
+            queries=figures["queries"],
+            gallery=figures["gallery"],
+            chance=figures["chance"]["R@5"],
+            **recalls,
+        )
+
+    @command(root, "evaluate")
+    @click.option("--dataset", required=True)
+    @click.option("--split", default="", type=click.Choice(["", "test", "valid", "train"]))
+    @click.option("--run", default="", help="A run; without it the base model, zero-shot.")
+    @click.option("--model", default="", help="mini, ViT-B-16, … or a checkpoint file.")
+    def evaluate(context: Context, dataset: str, split: str, run: str, model: str) -> Answer:
+        """Full-gallery Recall@K, in per cent, with chance and 95 % intervals."""
+        from workbench.tasks.evaluating import measure
+
+        if run and model:
+            raise InputError("run_or_model")
+        result = measure(context.home, context.db, dataset, split=split, model=model, run=run, progress=Bar(context))
+        return Answer(result, (figures_line(context, result, "t2i"), figures_line(context, result, "i2t")))
+
+    @command(root, "ablate")
+    @click.option("--dataset", required=True)
+    @click.option("--model", default="", help="mini, ViT-B-16, … or a checkpoint file.")
+    @click.option("--epochs", type=click.IntRange(1, 10_000), default=None)
+    def ablate(context: Context, dataset: str, model: str, epochs: int | None) -> Answer:
+        """The five experiments: zero-shot, full, LoRA, kind of caption, rank."""
+        from db.experiments import Datasets
+
+        Datasets(context.db).get(dataset)
+        params = {"dataset": dataset, "model": model, "epochs": epochs}
+        result = run_in_foreground(context.home, "ablate", params, Bar(context)).result
+        lines = (
+            f"{row['label']:<16} {row['trainable_percent']:>7.3f} %  " + figures_line(context, row, "t2i")
+            for row in result["table"]
+        )
+        return Answer(result, tuple(lines))
+
+
+def _search(root: click.Group) -> None:
+    @command(root, "search")
+    @click.argument("text")
+    @click.option("--image", type=click.Path(path_type=Path), default=None, help="A picture to search with as well.")
+    @click.option("--run", default="")
+    @click.option("--model", default="")
+    @click.option("--top", default=10, show_default=True, type=click.IntRange(1, 10_000))
+    def search(context: Context, text: str, image: Path | None, run: str, model: str, top: int) -> Answer:
+        """The pictures nearest to a phrase, a picture, or both."""
+        from workbench.tasks import searching
+
+        if run and model:
+            raise InputError("run_or_model")
+        if image is not None and not image.is_file():
+            raise InputError("file_missing", file=image)
+        picture = image.read_bytes() if image else b""
+        found = searching.search(
+            context.home,
+            context.db,
+            text,
+            picture=picture,
+            run=run,
+            model=model,
+            top=top,
+            progress=Bar(context),
+        )
+        results = [
+            {
+                "rank": hit.rank,
+                "image_id": hit.image.id,
+                "sha256": hit.image.sha256,
+                "title": hit.image.title,
+                "score": round(hit.score, 4),
+            }
+            for hit in found
+        ]
+        name = searching.model_name(context.home, context.db, model, run)
+        document = {"query": text, "run": run or None, "model": name, "results": results}
+        lines = (context.say("search_line.hit", image=row["image_id"], **row) for row in results)
+        return Answer(document, tuple(lines))

@@ -1,0 +1,95 @@
+"""``songclip passages``, ``annotate`` and ``annotations``."""
+
+from pathlib import Path
+
+import click
+
+from core.errors import InputError
+from workbench.commands.base import Answer, Bar, Context, command
+from workbench.i18n import explain
+from workbench.jobs.running import run_in_foreground
+
+
+def register(root: click.Group) -> None:
+    """Add the commands to ``songclip``."""
+
+    @root.group("passages")
+    def passages() -> None:
+        """Passages of the sources."""
+
+    @command(passages, "import")
+    @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+    def import_passages(context: Context, files: tuple[Path, ...]) -> Answer:
+        """Import raw_texts.json, CSV, TSV, XLSX, TXT (UTF-8, GB18030, Big5) or folders of them."""
+        from workbench.tasks.passages import collect_files, import_files
+
+        found = collect_files(files)
+        report = import_files(context.home, context.db, ((file.name, file.read_bytes()) for file in found))
+        rejected = [{"where": item.where, "why": explain(item.error, context.language)} for item in report.rejected]
+        if report.rejected and not report.ids and not report.duplicates:
+            # Nothing could be used: a person's mistake, said in one line.
+            raise report.rejected[0].error
+        document = {"imported": len(report.ids), "duplicates": len(report.duplicates), "rejected": rejected}
+        lines = (
+            context.say("passages.imported", count=len(report.ids), duplicates=len(report.duplicates)),
+            *(f"{item['where']}: {item['why']}" for item in rejected),
+        )
+        return Answer(document, lines)
+
+    @command(root, "annotate")
+    @click.option("--provider", default="offline", show_default=True)
+    @click.option("--model", default="", help="The provider's model.")
+    @click.option("--concurrency", default=1, type=click.IntRange(1, 64))
+    @click.option("--limit", default=0, type=click.IntRange(0), help="At most so many passages.")
+    def annotate(context: Context, provider: str, model: str, concurrency: int, limit: int) -> Answer:
+        """Ask a provider for suggestions on the passages that have none."""
+        from workbench.tasks.annotating import provider_named
+
+        context.db  # noqa: B018 - opens, and refuses what cannot be opened
+        provider_named(provider)
+        ended = run_in_foreground(context.home, "annotate", {"provider": provider, "limit": limit}, Bar(context))
+        return Answer(ended.result, (context.say("annotate.ended", **ended.result),))
+
+    @root.group("annotations")
+    def annotations() -> None:
+        """The annotations.json of the project's first plan."""
+
+    @command(annotations, "export")
+    @click.argument("file", type=click.Path(path_type=Path))
+    @click.option("--status", default="", help="One status, or all; default: submitted and approved.")
+    def export(context: Context, file: Path, status: str) -> Answer:
+        """Write annotations.json."""
+        from workbench.tasks.interchange import export_annotations, statuses_named
+
+        if not file.absolute().parent.is_dir():
+            raise InputError("target_unusable", file=file)
+        count = export_annotations(context.db, file.absolute(), statuses_named(status))
+        return Answer(
+            {"exported": count, "file": str(file.absolute())},
+            (context.say("annotations.exported", count=count, file=file.absolute()),),
+        )
+
+    @command(annotations, "import")
+    @click.argument("file", type=click.Path(path_type=Path))
+    @click.option("--as", "status", type=click.Choice(["submitted", "approved"]), default="submitted")
+    def import_annotations(context: Context, file: Path, status: str) -> Answer:
+        """Read annotations.json; a scholar's value that is there already is never overwritten."""
+        from workbench.tasks.interchange import import_annotations
+
+        if not file.is_file():
+            raise InputError("file_missing", file=file)
+        report = import_annotations(context.home, context.db, file.read_bytes(), status)
+        document = {
+            "imported": report.imported,
+            "passages_added": report.passages_added,
+            "unchanged": report.unchanged,
+            "conflicts": report.conflicts,
+            "rejected": [
+                {"where": item.where, "why": explain(item.error, context.language)} for item in report.rejected
+            ],
+        }
+        lines = (
+            context.say("annotations.imported", count=report.imported, conflicts=len(report.conflicts)),
+            *(f"{item['where']}: {item['why']}" for item in document["rejected"]),
+        )
+        return Answer(document, lines)

@@ -1,0 +1,140 @@
+"""What surrounds every page: its home, its language, its reviewer, and a sentence instead of a traceback."""
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from sqlite_utils import Database
+
+from core.errors import SongclipError
+from db.home import Home
+from workbench.i18n import LANGUAGES, Language, explain, language_of, translate
+from workbench.log import log_to
+from workbench.serve import OWN_HOME_VARIABLE
+from workbench.settings import Settings, default_home, load_settings
+
+logger = logging.getLogger(__name__)
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^])")
+
+
+@dataclass(frozen=True)
+class App:
+    """What a page needs: its home, a connection of this script run, and who sits before it."""
+
+    home: Home
+    db: Database
+    settings: Settings
+    who: str
+    demo: bool
+
+
+def current_language() -> Language:
+    """The language chosen in the sidebar, else the address's ``lang``, else the settings', else the browser's."""
+    chosen = st.session_state.get("language")
+    if chosen not in LANGUAGES:
+        asked = st.query_params.get("lang") or _settings_language() or st.context.locale
+        chosen = language_of(asked)
+        st.session_state["language"] = chosen
+    language: Language = chosen
+    return language
+
+
+def _settings_language() -> str:
+    try:
+        return load_settings(default_home()).language
+    except SongclipError:
+        return ""  # said on the page itself, by its guard
+
+
+def t(key: str, **details: object) -> str:
+    """The sentence for a catalogue key in the reader's language."""
+    return translate(key, current_language(), **details)
+
+
+def plain(text: str) -> str:
+    """Text from people or models for places that read Markdown: every mark escaped, nothing fetched or linked."""
+    return _MARKDOWN.sub(r"\\\1", text).replace("\n", " ")
+
+
+def app_home() -> Home:
+    """The home of this server."""
+    return Home(default_home().absolute())
+
+
+@contextmanager
+def page(title: str = "", *, lead: bool = True) -> Iterator[App]:
+    """Guard one page: title, open home, and every error as a sentence, with its traceback in the log only."""
+    try:
+        home = app_home()
+        db = home.open()
+        settings = load_settings(home.path)
+        log_to(home.logs / "songclip.log", settings.log_level)
+        if title:
+            st.title(t(f"pages.{title}"))
+            if lead:
+                st.caption(t(f"leads.{title}"))
+        yield App(home, db, settings, st.session_state.get("who") or t("shell.somebody"), home.marker(db) == "demo")
+    except SongclipError as error:
+        logger.warning("%s: %s", title, error)
+        st.error(explain(error, current_language()))
+    except Exception:
+        logger.exception("page %s broke", title)
+        st.error(t("errors.unexpected", kind=""))
+
+
+def style() -> None:
+    """The few lines of CSS that the theme has no option for."""
+    st.html(Path(__file__).with_name("shell.css"))
+
+
+def sidebar() -> None:
+    """Whose home this is, the language and the reviewer's name."""
+    with st.sidebar:
+        home = app_home()
+        try:
+            demo = home.exists() and home.marker(home.open()) == "demo"
+        except SongclipError:
+            demo = False
+        if demo:
+            st.warning(t("shell.demo_home"), icon=":material/palette:")
+            own = os.environ.get(OWN_HOME_VARIABLE)
+            if own and st.button(t("shell.begin_own"), icon=":material/add_home:", width="stretch"):
+                _begin_own(Path(own))
+        elif home.doubtful_place():
+            st.warning(t("shell.doubtful_place"))
+        current_language()
+        st.segmented_control(
+            t("shell.language"),
+            list(LANGUAGES),
+            format_func=lambda code: LANGUAGES[code],
+            key="language",
+            required=True,
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+        st.text_input(t("shell.who"), key="who", max_chars=60, placeholder=t("shell.somebody"), persist_state="session")
+
+
+def _begin_own(path: Path) -> None:
+    own = Home(path)
+    own.mark(own.open(), "person")
+    st.info(t("shell.moving", path=path))
+    st.html("<script>setTimeout(() => window.location.assign('/'), 6000)</script>", unsafe_allow_javascript=True)
+    st.stop()
+
+
+def notice_later(text: str) -> None:
+    """Say something after the rerun that follows a change."""
+    st.session_state.setdefault("notices", []).append(text)
+
+
+def show_notices() -> None:
+    """Say what :func:`notice_later` kept."""
+    for text in st.session_state.pop("notices", []):
+        st.toast(text)

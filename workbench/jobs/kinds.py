@@ -1,0 +1,49 @@
+"""The kinds of job there are: which lane each queues in and which task function does it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.progress import Progress
+from db.home import Home
+
+Task = Callable[["JobContext", dict[str, Any]], dict[str, Any]]
+"""Does the work from its parameters and returns what the row keeps as its result (both plain JSON)."""
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """What a task function may use: its home, a connection of its own, its watcher and its row's id."""
+
+    home: Home
+    db: Database
+    progress: Progress
+    job_id: int
+
+
+@dataclass(frozen=True)
+class Kind:
+    """``lane`` is gpu, llm or disk: of each, one job works at a time; ``target`` is imported when it is needed."""
+
+    lane: str
+    target: str
+
+    def task(self) -> Task:
+        """The function itself."""
+        module, _, name = self.target.partition(":")
+        task: Task = getattr(import_module(module), name)
+        return task
+
+
+KINDS: dict[str, Kind] = {
+    "annotate": Kind("llm", "workbench.tasks.annotating:annotate_job"),
+    "dataset": Kind("disk", "workbench.tasks.datasets:dataset_job"),
+    "train": Kind("gpu", "workbench.tasks.training:train_job"),
+    "evaluate": Kind("gpu", "workbench.tasks.evaluating:evaluate_job"),
+    "ablate": Kind("gpu", "workbench.tasks.ablating:ablate_job"),
+    "import_images": Kind("disk", "workbench.tasks.images:import_job"),
+    "demo": Kind("disk", "workbench.tasks.demo:demo_job"),
+}

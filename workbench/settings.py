@@ -1,0 +1,78 @@
+"""One typed settings object: environment first, then ``songclip.toml`` in the home, then defaults."""
+
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+
+HOME_VARIABLE = "SONGCLIP_HOME"
+DEFAULT_HOME = Path("clip_data")
+DEMO_HOME = Path("demo_data")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set; ``origin`` says for each name where its value came from."""
+
+    language: str = ""
+    address: str = "127.0.0.1"
+    port: int = 8501
+    device: str = "auto"
+    provider: str = "offline"
+    upload_root: str = ""
+    log_level: str = "INFO"
+    origin: dict[str, str] = field(default_factory=dict, compare=False)
+
+
+NAMES = tuple(setting.name for setting in fields(Settings) if setting.name != "origin")
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting: SONGCLIP_PORT for ``port``."""
+    return f"SONGCLIP_{name.upper()}"
+
+
+def load_settings(home: Path) -> Settings:
+    """Read the settings of a home; raises InputError naming the file or variable that cannot be read."""
+    values: dict[str, Any] = {}
+    origin = dict.fromkeys(NAMES, "default")
+    file = home / "songclip.toml"
+    if file.is_file():
+        try:
+            stored = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError("settings_unreadable", file=file.name, reason=str(error)) from error
+        for name in NAMES:
+            if name in stored:
+                values[name], origin[name] = _typed(name, stored[name], file.name), file.name
+    for name in NAMES:
+        if os.environ.get(variable(name)):
+            values[name] = _typed(name, os.environ[variable(name)], variable(name))
+            origin[name] = variable(name)
+    return Settings(**values, origin=origin)
+
+
+def _typed(name: str, value: Any, where: str) -> Any:
+    default = getattr(Settings, name)
+    try:
+        return type(default)(value)
+    except (TypeError, ValueError) as error:
+        raise InputError("setting_invalid", name=name, where=where) from error
+
+
+def default_home() -> Path:
+    """The home that ``songclip run`` opens: SONGCLIP_HOME, else clip_data when it exists, else the demo's."""
+    if os.environ.get(HOME_VARIABLE):
+        return Path(os.environ[HOME_VARIABLE])
+    return DEFAULT_HOME
+
+
+def home_to_run() -> Path:
+    """Like :func:`default_home`, but the demo home while nobody has begun a project of their own."""
+    chosen = default_home()
+    if HOME_VARIABLE in os.environ or (chosen / "songclip.db").is_file():
+        return chosen
+    return DEMO_HOME

@@ -1,0 +1,190 @@
+"""Datasets: what would go in, and building them."""
+
+import importlib.metadata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.dataset.captions import KINDS, CaptionCount, Kind, captions_of
+from core.dataset.manifest import Excluded, Manifest, check_name
+from core.dataset.records import DatasetImage, DatasetSplit, DatasetText
+from core.dataset.splits import SPLITS, split_components
+from core.dataset.writers import write_dataset
+from core.errors import InputError
+from core.imaging.fingerprint import near_duplicates
+from core.imaging.store import ImageStore
+from core.progress import Progress
+from core.records import ImageRecord
+from core.texts.annotation import AnnotationValue, Status
+from core.texts.passage import Passage
+from db.annotations import Annotations, Suggestions
+from db.connection import now
+from db.experiments import Datasets
+from db.home import Home
+from db.images import Images, Pairs
+from workbench.jobs.kinds import JobContext
+
+CAPTION_KINDS: tuple[Kind, ...] = (*KINDS, "english")
+DEFAULT_KINDS: tuple[Kind, ...] = KINDS
+
+
+def checked_name(name: str) -> str:
+    """A name that is safe as a folder; InputError otherwise."""
+    return check_name(name.strip())
+
+
+def checked_kinds(kinds: Iterable[str]) -> list[Kind]:
+    """The kinds of caption, each known; InputError ``caption_kind_unknown`` otherwise."""
+    known = {kind: kind for kind in CAPTION_KINDS}
+    for kind in kinds:
+        if kind not in known:
+            raise InputError("caption_kind_unknown", kind=kind, known=", ".join(CAPTION_KINDS))
+    return [known[kind] for kind in kinds]  # type: ignore[index]
+
+
+def checked_statuses(statuses: Iterable[str]) -> list[str]:
+    """The statuses, each one that can hold a value; InputError ``status_unknown`` otherwise."""
+    known = [status.value for status in Status if status not in (Status.NEW, Status.DISCARDED)]
+    for status in statuses:
+        if status not in known:
+            raise InputError("status_unknown", status=status, known=", ".join(known))
+    return list(statuses)
+
+
+@dataclass
+class Gathered:
+    """What a dataset would be made of; ``used`` are passage, value and its pictures, ``excluded`` is left out."""
+
+    used: list[tuple[Passage, AnnotationValue, list[ImageRecord]]] = field(default_factory=list)
+    excluded: list[dict[str, str]] = field(default_factory=list)
+    captions: CaptionCount = field(default_factory=CaptionCount)
+    texts: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
+
+    @property
+    def images(self) -> dict[int, ImageRecord]:
+        """Every picture that goes in, by its id."""
+        return {image.id: image for _, _, images in self.used for image in images}
+
+    @property
+    def text_count(self) -> int:
+        """Number of captions."""
+        return sum(len(texts) for texts in self.texts.values())
+
+
+def gather(db: Database, *, statuses: Sequence[str], kinds: Sequence[Kind]) -> Gathered:
+    """Passages of the statuses with their pictures and captions, and what is left out with the reason."""
+    gathered = Gathered()
+    images = {image.id: image for image in Images(db).all()}
+    linked: dict[int, list[ImageRecord]] = {}
+    for pair in Pairs(db).all():
+        linked.setdefault(pair.passage_id, []).append(images[pair.image_id])
+    wanted = [Status(status) for status in statuses]
+    suggestions = Suggestions(db)
+    used_passages = set()
+    for passage, annotation in Annotations(db).with_status(wanted):
+        what = f"passage:{passage.id}"
+        value = annotation.value
+        if annotation.status is Status.SUGGESTED:
+            latest = suggestions.latest(passage)
+            value = latest.value if latest and latest.value else value
+        if passage.id not in linked:
+            gathered.excluded.append({"what": what, "why": "excluded.no_image"})
+            continue
+        captions = captions_of(passage.id, passage.text, value, kinds, gathered.captions)
+        if not captions:
+            gathered.excluded.append({"what": what, "why": "excluded.no_caption"})
+            continue
+        used_passages.add(passage.id)
+        gathered.used.append((passage, value, linked[passage.id]))
+        gathered.texts[passage.id] = [(caption.kind, caption.text) for caption in captions]
+    for passage_id in sorted(set(linked) - used_passages):
+        gathered.excluded.append({"what": f"passage:{passage_id}", "why": "excluded.not_approved"})
+    used_images = gathered.images
+    for image in images.values():
+        if image.id not in used_images:
+            gathered.excluded.append({"what": f"image:{image.id}", "why": "excluded.no_passage"})
+    return gathered
+
+
+def splits_of(
+    gathered: Gathered, store: ImageStore, *, valid: float, test: float, seed: int
+) -> tuple[dict[str, DatasetSplit], str]:
+    """Deal what was gathered into splits that share no picture, passage or wording; with the warning, if any."""
+    groups: dict[int, list[str]] = {
+        image.id: [f"work:{image.work}"] for image in gathered.images.values() if image.work
+    }
+    prints = {image.id: image.dhash for image in gathered.images.values() if image.dhash}
+    for number, pair in enumerate(near_duplicates(prints)):
+        for image_id in pair:
+            groups.setdefault(image_id, []).append(f"near:{number}")
+    result = split_components(
+        [(passage.id, image.id) for passage, _, images in gathered.used for image in images],
+        texts={
+            passage.id: [passage.text, *(text for _, text in gathered.texts[passage.id])]
+            for passage, _, _ in gathered.used
+        },
+        image_groups=groups,
+        valid=valid,
+        test=test,
+        seed=seed,
+    )
+    return {name: _part(gathered, store, result.passages, name) for name in SPLITS}, result.warning
+
+
+def _part(gathered: Gathered, store: ImageStore, places: Mapping[int, str], name: str) -> DatasetSplit:
+    used = [row for row in gathered.used if places[row[0].id] == name]
+    images = {image.id: image for _, _, linked in used for image in linked}
+    texts = [
+        DatasetText(
+            id=passage.id * len(CAPTION_KINDS) + CAPTION_KINDS.index(kind),
+            text=text,
+            image_ids=tuple(image.id for image in linked),
+            kind=kind,
+            passage_id=passage.id,
+        )
+        for passage, _, linked in used
+        for kind, text in gathered.texts[passage.id]
+    ]
+    lazy = (DatasetImage(image.id, partial(store.read, image.sha256), image.sha256) for image in images.values())
+    return DatasetSplit(images=tuple(lazy), texts=tuple(texts))
+
+
+def build(home: Home, db: Database, params: Mapping[str, Any], progress: Progress) -> Manifest:
+    """Build ``datasets/NAME`` from what ``params`` ask for, and record it.
+
+    Raises InputError ``dataset_empty`` when there is nothing to build from; an earlier dataset of the name stays then.
+    """
+    gathered = gather(db, statuses=params["statuses"], kinds=params["kinds"])
+    if not gathered.used:
+        raise InputError("dataset_empty", name=params["name"])
+    store = ImageStore(home.images)
+    fractions = {"valid": float(params["valid"]), "test": float(params["test"])}
+    splits, warning = splits_of(gathered, store, seed=params["seed"], **fractions)
+    manifest = write_dataset(
+        home.datasets / params["name"],
+        splits,
+        excluded=[Excluded(row["what"], row["why"]) for row in gathered.excluded],
+        captions=gathered.captions.to_json(),
+        seed=params["seed"],
+        statuses=params["statuses"],
+        settings={**fractions, "kinds": list(params["kinds"])},
+        versions={
+            name: importlib.metadata.version(name) for name in ("songclip-workbench", "cn-clip", "lmdb", "pillow")
+        },
+        created=now(),
+        warning=warning,
+        generated=home.marker(db) == "demo",
+        progress=progress,
+    )
+    Datasets(db).put(manifest.name, manifest.hash, manifest.to_json())
+    return manifest
+
+
+def dataset_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
+    """Job: build a dataset."""
+    manifest = build(context.home, context.db, params, context.progress).to_json()
+    kept = {name: manifest[name] for name in ("name", "hash", "splits", "excluded", "warning", "captions")}
+    return {"path": str(context.home.datasets / manifest["name"]), **kept}

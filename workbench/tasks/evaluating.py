@@ -1,0 +1,75 @@
+"""Measuring a model on a split, and keeping the figures."""
+
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.errors import InputError
+from core.progress import Progress
+from db.experiments import Datasets, Evaluations, Runs
+from db.home import Home
+from workbench.jobs.kinds import JobContext
+from workbench.tasks.models import base_name, load
+from workbench.tasks.splits import Encoded, read_encoded
+
+
+def split_to_measure(db: Database, dataset: str, split: str) -> str:
+    """The split asked for; without one test where there is one, else valid.
+
+    Raises InputError ``split_missing`` naming those there are; figures on train would mean nothing and are only
+    given when asked for by name.
+    """
+    splits = Datasets(db).get(dataset).manifest["splits"]
+    filled = [name for name in ("test", "valid", "train") if splits.get(name, {}).get("pairs")]
+    if split:
+        if split not in filled:
+            raise InputError("split_missing", name=dataset, split=split, known=", ".join(filled))
+        return split
+    held_out = [name for name in filled if name != "train"]
+    if not held_out:
+        raise InputError("split_missing", name=dataset, split="test", known=", ".join(filled))
+    return held_out[0]
+
+
+def measure(
+    home: Home,
+    db: Database,
+    dataset: str,
+    *,
+    split: str = "",
+    model: str = "",
+    run: str = "",
+    progress: Progress,
+    encoded: Encoded | None = None,
+) -> dict[str, Any]:
+    """Full-gallery Recall@K of a base model or a run, stored with the hash of the data it was measured on."""
+    record = Datasets(db).get(dataset)
+    split = split_to_measure(db, dataset, split)
+    loaded = load(home, db, model=model, run=run)
+    base = Runs(db).get(run).model if run else base_name(home, model)
+    encoded = encoded or read_encoded(home.datasets / dataset, split, loaded, progress)
+    if encoded is None:
+        raise InputError("split_missing", name=dataset, split=split, known="")
+    figures = encoded.evaluate(loaded).to_json()
+    Evaluations(db).add(dataset=record, split=split, model=base, run=run, figures=figures)
+    return {"run": run or None, "model": base, "dataset": dataset, "split": split, **figures}
+
+
+def evaluate_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
+    """Job: measure the base model and each of ``runs`` on ``split`` of ``dataset``."""
+    chosen = params.get("runs") or []
+    results = []
+    for done, run in enumerate(["", *chosen]):
+        context.progress.report(done, len(chosen) + 1, "progress.evaluating")
+        results.append(
+            measure(
+                context.home,
+                context.db,
+                params["dataset"],
+                split=params.get("split", ""),
+                model=params.get("model", "") if not run else "",
+                run=run,
+                progress=context.progress,
+            )
+        )
+    return {"measured": [{"run": r["run"], "model": r["model"], "t2i": r["t2i"]["R@5"]} for r in results]}
