@@ -34,7 +34,7 @@ def main() -> int:
     shown = {picture.scene.view() for picture in demo_project().pictures}
     views = {item.scene.view() for item in world}
     shared = {"with_pretraining": len(views & seen), "with_demo_project": len(views & shown)}
-    model = load_model(given.model, Path("."))
+    model = load_model(given.model, Path())
     images = encode_images(model.clip, paint_pixels([item.scene for item in world], workers=2)).numpy()
     right = [[index] for index in range(len(world))]
     figures = {}

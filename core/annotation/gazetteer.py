@@ -18,7 +18,27 @@ class Known:
 
 # A name that begins with a direction is no name after these: 江西|湖南, 终南|山.
 _PROVINCES = frozenset(
-    "江西 江南 江东 浙西 浙东 山东 山西 河南 河北 河东 湖南 湖北 淮南 淮西 淮东 广东 广西 陕西 终南".split()
+    [
+        "江西",
+        "江南",
+        "江东",
+        "浙西",
+        "浙东",
+        "山东",
+        "山西",
+        "河南",
+        "河北",
+        "河东",
+        "湖南",
+        "湖北",
+        "淮南",
+        "淮西",
+        "淮东",
+        "广东",
+        "广西",
+        "陕西",
+        "终南",
+    ]
 )
 
 
@@ -28,10 +48,7 @@ def known_names() -> tuple[Known, ...]:
     lines = files(__package__).joinpath("gazetteer.tsv").read_text(encoding="utf-8").splitlines()
     rows = (line.split("\t") for line in lines if line and not line.startswith("#"))
     return tuple(
-        Known(fold(name), kind)
-        for main, kind, aliases in rows
-        for name in (main, *aliases.split("、"))
-        if name
+        Known(fold(name), kind) for main, kind, aliases in rows for name in (main, *aliases.split("、")) if name
     )
 
 

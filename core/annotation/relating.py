@@ -31,8 +31,14 @@ class Related:
 
 
 _CODES = {
-    **{"东": "east_of", "南": "south_of", "西": "west_of", "北": "north_of"},
-    **{"东北": "northeast_of", "东南": "southeast_of", "西南": "southwest_of", "西北": "northwest_of"},
+    "东": "east_of",
+    "南": "south_of",
+    "西": "west_of",
+    "北": "north_of",
+    "东北": "northeast_of",
+    "东南": "southeast_of",
+    "西南": "southwest_of",
+    "西北": "northwest_of",
     **dict.fromkeys(("内", "里", "中"), "inside"),
     "外": "outside",
     "前": "in_front_of",
@@ -59,9 +65,7 @@ _IN_NOTE_ITEM = re.compile(rf"\0{_PLACE}{_DISTANCE}")
 _ALIAS_CHAIN = re.compile(rf"\0(?:[,(”’]{{0,2}}{_ALSO}\0)+")
 _ALIAS_IN_NOTE = re.compile(rf"\0\((?:[^()\0]{{1,40}}?,{_NAMED}|[^()]{{1,60}}?[。;]{_ALSO})\0")
 _ALIAS_AFTER_PLACE = re.compile(rf"\0\(在?(?:\0(?:{_COMPASS}|{_SIDE}))+{_ALSO}\0")
-_FACING = re.compile(
-    rf"\0(?:与|、)\0(?:正)?相对|\0\((?:以)?正?对\0|(?:^|(?<=[,。;(\n]))\0,?正?对\0{_END}"
-)
+_FACING = re.compile(rf"\0(?:与|、)\0(?:正)?相对|\0\((?:以)?正?对\0|(?:^|(?<=[,。;(\n]))\0,?正?对\0{_END}")
 _VERBS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("adjoins", re.compile(r"\0[,(]?[东西南北]?(?:接|连|邻|滨|濒|临|枕)\0")),
     ("crosses", re.compile(r"\0[,(]?跨\0")),
@@ -141,7 +145,14 @@ def _with_distance(related: Related, distance: str | None, unit: str | None) -> 
     if not distance:
         return related
     return Related(
-        related.subject, related.code, related.object, related.start, related.end, related.certainty, distance, unit or ""
+        related.subject,
+        related.code,
+        related.object,
+        related.start,
+        related.end,
+        related.certainty,
+        distance,
+        unit or "",
     )
 
 
@@ -226,9 +237,7 @@ def _bounds(marked: _Marked) -> Iterator[Related]:
         later = _HEADED.search(marked.text, heading.end())
         stop = later.start() if later else len(marked.text)
         for line in _BOUND.finditer(marked.text, heading.end(), stop):
-            related = marked.related(
-                topic, "bounded_by", marked.nth(line.end() - 1), line.start(), line.end()
-            )
+            related = marked.related(topic, "bounded_by", marked.nth(line.end() - 1), line.start(), line.end())
             yield Related(*_fields(related), note=line.group(1))
 
 

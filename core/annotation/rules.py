@@ -55,9 +55,7 @@ def annotate(text: str) -> AnnotationValue:
 def _entity_ids(view: Running, names: list[Found]) -> list[str]:
     """The entity each name belongs to: one entity for each wording and class."""
     ids: dict[tuple[str, str], str] = {}
-    return [
-        ids.setdefault((view.text[found.start : found.end], found.kind), f"e{len(ids) + 1}") for found in names
-    ]
+    return [ids.setdefault((view.text[found.start : found.end], found.kind), f"e{len(ids) + 1}") for found in names]
 
 
 def _entities(view: Running, names: list[Found], ids: list[str]) -> tuple[Entity, ...]:
@@ -79,9 +77,7 @@ def _entity(view: Running, entity_id: str, group: list[Found]) -> Entity:
     )
 
 
-def _relations(
-    view: Running, names: list[Found], ids: list[str], related: list[Related]
-) -> tuple[Relation, ...]:
+def _relations(view: Running, names: list[Found], ids: list[str], related: list[Related]) -> tuple[Relation, ...]:
     relations: dict[tuple[str, str, str], Relation] = {}
     for item in related:
         subject, object_ = ids[item.subject], ids[item.object]

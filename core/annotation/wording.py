@@ -67,12 +67,13 @@ _LOOKS = {
     "waterworks": "堤岸水景",
     "island": "洲屿水景",
 }
+_KEPT = "祐乾"  # folding is for matching: 宝祐 and 乾道 are written so in simplified texts too
 _BACKGROUND = frozenset({"region", "admin", "other"})
 
 
 def simplified(name: str) -> str:
     """A name in simplified characters, as a modern reader types it and Chinese-CLIP has met it."""
-    return fold(name)
+    return "".join(char if char in _KEPT else fold(char) for char in name)
 
 
 def position(relation: Relation, value: AnnotationValue) -> str:
@@ -91,9 +92,7 @@ def sentence(relation: Relation, value: AnnotationValue) -> str:
     if place := position(relation, value):
         return f"{simplified(subject.name)}位于{place}"
     pattern = _SENTENCES.get(relation.code, "")
-    return pattern.format(
-        subject=simplified(subject.name), object=simplified(object_.name), note=relation.note
-    )
+    return pattern.format(subject=simplified(subject.name), object=simplified(object_.name), note=relation.note)
 
 
 def spatial_text(value: AnnotationValue) -> str:

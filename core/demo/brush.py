@@ -49,26 +49,18 @@ class Brush:
         unit = self.unit
         return [(x * unit, y * unit) for x, y in points]
 
-    def fill(
-        self, points: Sequence[Point], colour: Colour, outline: Colour | None = None, width: float = 1.0
-    ) -> None:
+    def fill(self, points: Sequence[Point], colour: Colour, outline: Colour | None = None, width: float = 1.0) -> None:
         """A filled shape, with an ink contour when ``outline`` is given."""
         scaled = self._scaled(points)
         self.draw.polygon(scaled, fill=colour)
         if outline is not None:
-            self.draw.line(
-                [*scaled, scaled[0]], fill=outline, width=max(1, round(width * self.unit)), joint="curve"
-            )
+            self.draw.line([*scaled, scaled[0]], fill=outline, width=max(1, round(width * self.unit)), joint="curve")
 
     def line(self, points: Sequence[Point], colour: Colour = INK, width: float = 1.0) -> None:
         """A line of even width."""
-        self.draw.line(
-            self._scaled(points), fill=colour, width=max(1, round(width * self.unit)), joint="curve"
-        )
+        self.draw.line(self._scaled(points), fill=colour, width=max(1, round(width * self.unit)), joint="curve")
 
-    def box(
-        self, x0: float, y0: float, x1: float, y1: float, colour: Colour, outline: Colour | None = None
-    ) -> None:
+    def box(self, x0: float, y0: float, x1: float, y1: float, colour: Colour, outline: Colour | None = None) -> None:
         """An upright rectangle."""
         self.fill([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], colour, outline)
 
@@ -78,9 +70,7 @@ class Brush:
         rx, ry = max(0.5, radius * unit), max(0.5, radius * flat * unit)
         self.draw.ellipse((x * unit - rx, y * unit - ry, x * unit + rx, y * unit + ry), fill=colour)
 
-    def arc(
-        self, x: float, y: float, radius: float, start: float, end: float, colour: Colour, width: float
-    ) -> None:
+    def arc(self, x: float, y: float, radius: float, start: float, end: float, colour: Colour, width: float) -> None:
         """Part of a circle, angles in degrees clockwise from three o'clock."""
         unit = self.unit
         box = ((x - radius) * unit, (y - radius) * unit, (x + radius) * unit, (y + radius) * unit)
@@ -108,7 +98,5 @@ def curve(start: Point, control: Point, end: Point, steps: int = 8) -> list[Poin
     for index in range(steps + 1):
         t = index / steps
         a, b, c = (1 - t) ** 2, 2 * t * (1 - t), t * t
-        points.append(
-            (a * start[0] + b * control[0] + c * end[0], a * start[1] + b * control[1] + c * end[1])
-        )
+        points.append((a * start[0] + b * control[0] + c * end[0], a * start[1] + b * control[1] + c * end[1]))
     return points

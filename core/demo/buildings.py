@@ -54,9 +54,7 @@ def _roof(b: Brush, x: float, y: float, half: float, rise: float, colour: Colour
         dark = mix(colour, INK, 0.35)
         for step in range(-3, 4):
             share = step / 4
-            b.line(
-                [(x + top * share, y - rise * 0.95), (x + half * share * 0.96, y - lift * 0.25)], dark, 0.7
-            )
+            b.line([(x + top * share, y - rise * 0.95), (x + half * share * 0.96, y - lift * 0.25)], dark, 0.7)
     if ridge > 0.1:
         b.line(
             [(x - top * 1.1, y - rise - lift * 0.45), (x - top * 0.9, y - rise), (x + top * 0.9, y - rise)],
@@ -66,9 +64,7 @@ def _roof(b: Brush, x: float, y: float, half: float, rise: float, colour: Colour
         b.line([(x + top * 0.9, y - rise), (x + top * 1.1, y - rise - lift * 0.45)], INK, 2.0)
 
 
-def _columns(
-    b: Brush, x0: float, x1: float, y0: float, y1: float, count: int, colour: Colour, width: float
-) -> None:
+def _columns(b: Brush, x0: float, x1: float, y0: float, y1: float, count: int, colour: Colour, width: float) -> None:
     for index in range(count):
         x = x0 + (x1 - x0) * index / (count - 1)
         b.line([(x, y0), (x, y1)], colour, width)
@@ -128,17 +124,13 @@ def bridge(b: Brush, x: float, y: float, s: float) -> None:
     for px, py in deck[2:-2:2]:
         side = 1 if px > x else -1
         b.line([(px, py + 6 * s), (px + side * 5 * s, py + 8 * s)], mix(STONE, INK, 0.45), 0.8)
-        b.line(
-            [(px - side * 2 * s, py + 12 * s), (px + side * 7 * s, py + 13 * s)], mix(STONE, INK, 0.4), 0.8
-        )
+        b.line([(px - side * 2 * s, py + 12 * s), (px + side * 7 * s, py + 13 * s)], mix(STONE, INK, 0.4), 0.8)
     b.fill([(x - radius, y + 3 * s), (x, y + 15 * s), (x + radius, y + 3 * s)], (70, 84, 88, 70))
 
 
 def pagoda(b: Brush, x: float, y: float, s: float) -> None:
     """A brick pagoda of six storeys with a spire."""
-    b.fill(
-        [(x - 28 * s, y), (x - 25 * s, y - 7 * s), (x + 25 * s, y - 7 * s), (x + 28 * s, y)], STONE, INK, 0.8
-    )
+    b.fill([(x - 28 * s, y), (x - 25 * s, y - 7 * s), (x + 25 * s, y - 7 * s), (x + 28 * s, y)], STONE, INK, 0.8)
     base, level = 20.0, y - 7 * s
     for storey in range(6):
         half = (base - storey * 2.1) * s
@@ -146,9 +138,7 @@ def pagoda(b: Brush, x: float, y: float, s: float) -> None:
         b.box(x - half, level - height, x + half, level, mix(PLASTER, CINNABAR, 0.22), INK)
         b.box(x - 3.2 * s, level - height * 0.72, x + 3.2 * s, level - 1 * s, DARK)
         for side in (-1, 1):
-            b.line(
-                [(x + side * half * 0.62, level - height), (x + side * half * 0.62, level)], CINNABAR, 1.6 * s
-            )
+            b.line([(x + side * half * 0.62, level - height), (x + side * half * 0.62, level)], CINNABAR, 1.6 * s)
         _roof(b, x, level - height + 2.5 * s, half + 9 * s, 9 * s, TILE, 0.62)
         level -= height + 3.2 * s
     b.fill([(x - 5 * s, level + 4 * s), (x, level - 5 * s), (x + 5 * s, level + 4 * s)], TILE, INK, 0.7)
@@ -159,9 +149,7 @@ def pagoda(b: Brush, x: float, y: float, s: float) -> None:
 
 def pavilion(b: Brush, x: float, y: float, s: float) -> None:
     """An open pavilion: four posts, a bench, a pointed roof."""
-    b.fill(
-        [(x - 38 * s, y), (x - 34 * s, y - 8 * s), (x + 34 * s, y - 8 * s), (x + 38 * s, y)], STONE, INK, 0.9
-    )
+    b.fill([(x - 38 * s, y), (x - 34 * s, y - 8 * s), (x + 34 * s, y - 8 * s), (x + 38 * s, y)], STONE, INK, 0.9)
     _columns(b, x - 27 * s, x + 27 * s, y - 48 * s, y - 8 * s, 4, CINNABAR, 3.0 * s)
     b.line([(x - 27 * s, y - 16 * s), (x + 27 * s, y - 16 * s)], TIMBER, 2.4 * s)
     b.line([(x - 27 * s, y - 43 * s), (x + 27 * s, y - 43 * s)], TIMBER, 2.0 * s)
@@ -173,9 +161,7 @@ def pavilion(b: Brush, x: float, y: float, s: float) -> None:
     b.fill([*left, *right, *under], mix(colour, SNOW, 0.86) if b.winter else colour, INK, 1.1)
     for side in (-1, 1):
         b.line(
-            curve(
-                (x, eaves - 35 * s), (x + side * 4 * s, eaves - 10 * s), (x + side * 14 * s, eaves + 1 * s), 5
-            ),
+            curve((x, eaves - 35 * s), (x + side * 4 * s, eaves - 10 * s), (x + side * 14 * s, eaves + 1 * s), 5),
             INK,
             0.9,
         )

@@ -74,9 +74,7 @@ def willow(b: Brush, x: float, y: float, s: float, season: str) -> None:
     for index in range(15):
         reach = (index - 7) * 4.4 * s
         drop = (46 - abs(index - 7) * 2.2 + rng.uniform(-7, 4)) * s
-        strand = curve(
-            (x - 2 * s, top + 2 * s), (x + reach * 0.9, top - 13 * s), (x + reach * 1.1, top + drop), 6
-        )
+        strand = curve((x - 2 * s, top + 2 * s), (x + reach * 0.9, top - 13 * s), (x + reach * 1.1, top + drop), 6)
         b.line(strand, mix(colour, INK, rng.uniform(0, 0.25)), 1.5)
 
 

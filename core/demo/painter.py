@@ -19,7 +19,7 @@ GENERATED_MARK = "songclip demo: generated picture of an imagined scene, not a s
 
 JPEG_QUALITY = 86
 _MIDDLES = {"left": 122.0, "middle": 224.0, "right": 326.0}
-_LEVELS = {"near": (352.0, 0.92), "far": (252.0, 0.56)}
+_LEVELS = {"near": (362.0, 1.2), "far": (256.0, 0.78)}
 Placed = tuple[str, float, float, float]
 """Kind, middle and ground line in sheet units, scale."""
 
@@ -64,36 +64,32 @@ def paint_png(scene: Scene, size: tuple[int, int] = (448, 448)) -> bytes:
 def arrange(scene: Scene) -> list[Placed]:
     """Where everything stands: the main feature ``count`` times, then the second one, in sheet units."""
     level, scale = _LEVELS[scene.depth]
+    near = scene.depth == "near"
     lateral = scene.relation in ("east_of", "west_of")
-    width = EXTENT[scene.kind][0]
-    room = 168.0 if lateral else 200.0
+    width, height = EXTENT[scene.kind]
+    second_width, second_height = EXTENT[scene.second]
     spacing = width * 0.86
     cluster = width + spacing * (scene.count - 1)
-    main_scale = min(scale, room / cluster)
-    half = cluster * main_scale / 2
-    second_width, second_height = EXTENT[scene.second]
+    main_scale = min(scale, (196.0 if lateral else 236.0) / cluster)
     middle = _MIDDLES[scene.side]
+    half = cluster * main_scale / 2
     if lateral:
-        second_scale = min(scale * 0.86, 112.0 / second_width)
-        reach = half + second_width * second_scale / 2 + 10
+        second_scale = min(scale * 0.9, 124.0 / second_width)
         way = 1 if scene.relation == "east_of" else -1
-        second_x = middle + way * reach
-        edge = second_width * second_scale / 2 + 6
+        edge = second_width * second_scale / 2 + 5
+        second_x = middle + way * (half + edge + 4)
         shift = min(0.0, SHEET - edge - second_x) if way > 0 else max(0.0, edge - second_x)
         middle, second_x, second_y = middle + shift, second_x + shift, level - 6
     elif scene.relation == "in_front_of":
-        second_scale = min(
-            (0.86 if scene.depth == "near" else 0.8), 130.0 / second_width, 92.0 / second_height
-        )
-        second_x, second_y = middle + 0.22 * half, 430.0 if scene.depth == "near" else 372.0
-        level -= 24 if scene.depth == "near" else 8
+        level -= 26 if near else 10
+        second_scale = min(1.0, 150.0 / second_width, (96.0 if near else 90.0) / second_height)
+        second_x, second_y = middle + 0.15 * half, 434.0 if near else 352.0
     else:
-        second_scale = min(0.52 if scene.depth == "near" else 0.4, 86.0 / second_width)
-        second_x, second_y = middle, level - (118 if scene.depth == "near" else 44) * 1.0
-        if scene.depth == "near":
-            level += 22
-        else:
-            level += 34
+        level += 18 if near else 46
+        main_scale = min(main_scale, (140.0 if near else 82.0) / height)
+        half = cluster * main_scale / 2
+        second_scale = min(0.74 if near else 0.58, 104.0 / second_width)
+        second_x, second_y = middle, level - height * main_scale - 4
     middle = min(max(middle, half + 4), SHEET - half - 4)
     placed: list[Placed] = [(scene.second, second_x, second_y, second_scale)]
     for index in range(scene.count):
@@ -254,9 +250,7 @@ def _guest(b: Brush, scene: Scene, placed: list[Placed]) -> float:
         return SHEET / 2
     if scene.guest in nature.IN_THE_SKY:
         crowded = [x for _, x, y, s in placed if y - 150 * s < 120]
-        spots = sorted(
-            (100.0, 200.0, 310.0), key=lambda x: -min([abs(x - px) for px in crowded], default=0.0)
-        )
+        spots = sorted((100.0, 200.0, 310.0), key=lambda x: -min([abs(x - px) for px in crowded], default=0.0))
         x = spots[0] if crowded else b.rng.choice(spots)
         nature.GUEST_PAINTERS[scene.guest](b, x, b.rng.uniform(40, 58))
         return x
@@ -309,9 +303,7 @@ def _rain(picture: Image.Image, rng: random.Random, snow: bool) -> None:
     veil.box(0, 0, SHEET, SHEET, (150, 156, 164, 42 if not snow else 60))
     if snow:
         for _ in range(230):
-            veil.dot(
-                rng.uniform(0, SHEET), rng.uniform(0, SHEET), rng.uniform(1.4, 3.2), (255, 255, 255, 235)
-            )
+            veil.dot(rng.uniform(0, SHEET), rng.uniform(0, SHEET), rng.uniform(1.4, 3.2), (255, 255, 255, 235))
         return
     for _ in range(120):
         x, y, length = rng.uniform(0, SHEET + 40), rng.uniform(-20, SHEET), rng.uniform(24, 52)

@@ -124,18 +124,14 @@ def simplified(text: str) -> str:
 def _choose(scene: Scene, rng: random.Random, unsaid: frozenset[str]) -> _Words:
     heads, tails = rng.sample(sorted(NAME_HEADS), 3), rng.sample(sorted(NAME_TAILS), 3)
     stems = [head + tail for head, tail in zip(heads, tails, strict=True)]
-    glosses = {
-        head + tail: f"{NAME_HEADS[head]} {NAME_TAILS[tail]}" for head, tail in zip(heads, tails, strict=True)
-    }
+    glosses = {head + tail: f"{NAME_HEADS[head]} {NAME_TAILS[tail]}" for head, tail in zip(heads, tails, strict=True)}
     main_kind, second_kind = KINDS[scene.kind], KINDS[scene.second]
     named = scene.count == 1 and rng.random() < 0.6
     weather = WEATHERS[weather_key(scene.season, scene.weather)]
     return _Words(
         ground=stems[0] + rng.choice(GROUNDS[scene.ground].ending),
         main=stems[1] + rng.choice(main_kind.ending) if named else rng.choice(main_kind.plain),
-        second=stems[2] + rng.choice(second_kind.ending)
-        if rng.random() < 0.4
-        else rng.choice(second_kind.plain),
+        second=stems[2] + rng.choice(second_kind.ending) if rng.random() < 0.4 else rng.choice(second_kind.plain),
         named=named,
         count="" if named else rng.choice(COUNTS[scene.count].classical),
         side=rng.choice(SIDES[scene.side].classical),
@@ -202,7 +198,8 @@ def _ground_called(scene: Scene, w: _Words) -> str:
 
 def _spatial(scene: Scene, w: _Words) -> str:
     main, second = _called(scene.kind, w.main, w.glosses), _called(scene.second, w.second, w.glosses)
-    return f"{main}在{_ground_called(scene, w)}{_SIDE_WORDS[scene.side]}；{second}在{main}{_RELATION_WORDS[scene.relation]}"
+    where = f"{_ground_called(scene, w)}{_SIDE_WORDS[scene.side]}"
+    return f"{main}在{where}；{second}在{main}{_RELATION_WORDS[scene.relation]}"
 
 
 def _modern(scene: Scene, w: _Words, unsaid: frozenset[str], rng: random.Random) -> str:
@@ -210,9 +207,7 @@ def _modern(scene: Scene, w: _Words, unsaid: frozenset[str], rng: random.Random)
     sky = WEATHERS[weather_key(scene.season, scene.weather)].modern
     season = SEASONS[scene.season].modern[0]
     time = season if "weather" in unsaid else f"{season}{rng.choice(sky)}"
-    guest = (
-        "" if scene.guest == "none" or "guest" in unsaid else "，" + rng.choice(GUESTS[scene.guest].modern)
-    )
+    guest = "" if scene.guest == "none" or "guest" in unsaid else "，" + rng.choice(GUESTS[scene.guest].modern)
     depth, side = DEPTHS[scene.depth].modern[0], rng.choice(SIDES[scene.side].modern[:2])
     main, second = _called(scene.kind, w.main, w.glosses), _called(scene.second, w.second, w.glosses)
     number = "" if w.named else counted(scene.kind, scene.count, "")

@@ -138,11 +138,7 @@ def save_mini(model: nn.Module, path: Path, config: PretrainConfig, figures: dic
     from safetensors.torch import save
 
     # cn_clip keeps this index beside the weights in some versions; it is no weight and is made anew
-    state = {
-        k: v.half().contiguous()
-        for k, v in sorted(model.state_dict().items())
-        if not k.endswith("position_ids")
-    }
+    state = {k: v.half().contiguous() for k, v in sorted(model.state_dict().items()) if not k.endswith("position_ids")}
     about = {
         "config": mini_config(),
         "pretraining": asdict(config),
@@ -205,9 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = PretrainConfig(epochs=given.epochs, scenes=given.scenes, threads=given.threads)
     model, figures = pretrain(config, _Printed(), given.workers)
     save_mini(model, given.out, config, figures)
-    sys.stdout.write(
-        json.dumps({"out": str(given.out), "t2i": figures, "bytes": given.out.stat().st_size}) + "\n"
-    )
+    sys.stdout.write(json.dumps({"out": str(given.out), "t2i": figures, "bytes": given.out.stat().st_size}) + "\n")
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ class DemoPassage:
 
 @dataclass(frozen=True, slots=True)
 class DemoProject:
-    """``pairs`` are (index of passage, index of picture); pictures beyond them wait to be paired or belong to nobody."""
+    """``pairs`` are (index of passage, index of picture); other pictures wait for one or have no passage."""
 
     passages: tuple[DemoPassage, ...]
     pictures: tuple[DemoPicture, ...]

@@ -5,8 +5,8 @@ guest are said beside it. Views are dealt into parts by a hash, so that the worl
 the demo project and the benchmark can never share one, whatever their seeds.
 """
 
+import hashlib
 import random
-import zlib
 from collections.abc import Collection
 from dataclasses import astuple, dataclass
 from typing import Literal
@@ -67,8 +67,9 @@ class Scene:
 
 
 def part_of(view: ViewKey) -> Part:
-    """The part of the world a view is dealt into; a pure function of the view (CRC-32), the same everywhere."""
-    return _PARTS.get(zlib.crc32("/".join(view).encode("utf-8")) % _DEALT_INTO, "pretraining")
+    """The part of the world a view is dealt into; a pure function of the view, the same everywhere."""
+    digest = hashlib.sha256("/".join(view).encode("utf-8")).digest()
+    return _PARTS.get(digest[0] % _DEALT_INTO, "pretraining")
 
 
 def guests_of(ground: str) -> tuple[str, ...]:
@@ -97,9 +98,7 @@ def draw_scene(rng: random.Random) -> Scene:
     )
 
 
-def make_scenes(
-    count: int, seed: int, exclude: Collection[Scene] = (), part: Part | None = None
-) -> list[Scene]:
+def make_scenes(count: int, seed: int, exclude: Collection[Scene] = (), part: Part | None = None) -> list[Scene]:
     """``count`` scenes, no two with the same view, none with a view of ``exclude``; only of ``part`` when given.
 
     The same arguments give the same scenes. About 86,000 views exist, an eighth of them in "project" and in
@@ -114,9 +113,10 @@ def make_scenes(
         view = scene.view()
         if view in taken or (part is not None and part_of(view) != part):
             misses += 1
-            if misses > 400 * (len(scenes) + 100):
+            if misses > 20_000:
                 raise ValueError(f"no world of {count} scenes: found {len(scenes)}")
             continue
+        misses = 0
         taken.add(view)
         scenes.append(scene)
     return scenes

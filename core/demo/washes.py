@@ -159,9 +159,7 @@ def mist_mask(rng: np.random.Generator) -> Image.Image:
     mask = np.zeros((FINE, FINE), dtype=np.float32)
     for height in (0.36, 0.5, 0.66):
         middle = (
-            height
-            + rng.uniform(-0.03, 0.03)
-            + 0.025 * np.sin(2 * np.pi * (x * rng.uniform(0.6, 1.3) + rng.random()))
+            height + rng.uniform(-0.03, 0.03) + 0.025 * np.sin(2 * np.pi * (x * rng.uniform(0.6, 1.3) + rng.random()))
         )
         mask = np.maximum(mask, np.exp(-(((y - middle) / rng.uniform(0.035, 0.055)) ** 2)))
     return Image.fromarray((mask * 188).astype(np.uint8))
@@ -178,9 +176,7 @@ def glow_mask(x0: float, y0: float, radius: float) -> Image.Image:
 def silk(width: int, height: int) -> Image.Image:
     """The weave and the darkened rim of old silk, to be multiplied with a painting of that size; the same each time."""
     rng = np.random.default_rng(1127)
-    weave = (
-        rng.normal(0, 2.4, (height, width)) + rng.normal(0, 1.5, (height, 1)) + rng.normal(0, 1.5, (1, width))
-    )
+    weave = rng.normal(0, 2.4, (height, width)) + rng.normal(0, 1.5, (height, 1)) + rng.normal(0, 1.5, (1, width))
     x = np.linspace(-1, 1, width)[None, :]
     y = np.linspace(-1, 1, height)[:, None]
     rim = 26 * np.clip(np.maximum(np.abs(x), np.abs(y)) - 0.72, 0, 1) ** 1.5

@@ -1,4 +1,4 @@
-"""Whole worlds for training and for held-out figures: pictures, passages and captions, dealt into parts that never meet."""
+"""Whole worlds for training and for held-out figures: pictures, passages, captions, in parts that never meet."""
 
 import multiprocessing
 import random

@@ -86,12 +86,7 @@ def clean_text(text: str) -> str:
 def _check_characters(value: str, where: str) -> None:
     """Refuse what no source holds and no database keeps: control characters and half surrogate pairs."""
     for char in value:
-        if (
-            char < " "
-            and char not in "\n\t"
-            or unicodedata.category(char) in ("Cc", "Cs")
-            and char not in "\n\t"
-        ):
+        if (char < " " and char not in "\n\t") or (unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\t"):
             raise InputError("control_character", where=where, character=f"U+{ord(char):04X}")
 
 

@@ -97,9 +97,7 @@ def _equal_blocks(old: str, new: str) -> Sequence[tuple[int, int, int]]:
     tail = min(_shared(old[::-1], new[::-1]), len(old) - head, len(new) - head)
     middle_old, middle_new = old[head : len(old) - tail], new[head : len(new) - tail]
     blocks = [(0, 0, head), (len(old) - tail, len(new) - tail, tail)]
-    large = (
-        max(len(middle_old), len(middle_new)) > _LARGE
-    )  # exact matching is quadratic in repeated characters
+    large = max(len(middle_old), len(middle_new)) > _LARGE  # exact matching is quadratic in repeated characters
     matcher = SequenceMatcher(None, middle_old, middle_new, autojunk=large)
     blocks += [(head + a, head + b, size) for a, b, size in matcher.get_matching_blocks()]
     return blocks
@@ -107,14 +105,10 @@ def _equal_blocks(old: str, new: str) -> Sequence[tuple[int, int, int]]:
 
 def _shared(one: str, other: str) -> int:
     """How many code points the two have in common from the start."""
-    return next(
-        (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
-    )
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def reanchor(
-    value: AnnotationValue, old_text: str, new_text: str
-) -> tuple[AnnotationValue, tuple[Flag, ...]]:
+def reanchor(value: AnnotationValue, old_text: str, new_text: str) -> tuple[AnnotationValue, tuple[Flag, ...]]:
     """Move every span of the value from the old text to its correction.
 
     A span survives when its first and last characters do (folded, so 夀 → 寿 changes nothing); one that cannot be
@@ -133,9 +127,7 @@ def reanchor(
         return target
 
     def moved_entity(entity: Entity) -> Entity:
-        targets = (
-            moved(span, Flag("mention", "dropped", entity.id, entity.name, span)) for span in entity.mentions
-        )
+        targets = (moved(span, Flag("mention", "dropped", entity.id, entity.name, span)) for span in entity.mentions)
         return replace(entity, mentions=tuple(dict.fromkeys(span for span in targets if span is not None)))
 
     entities = tuple(moved_entity(entity) for entity in value.entities)

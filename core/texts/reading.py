@@ -1,8 +1,8 @@
 """Passages from files and from what people paste: JSON, JSON lines, CSV, TSV, XLSX and plain text."""
 
 import json
-import re
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import PurePath
 from typing import Any
 
@@ -26,16 +26,15 @@ def read_passages(file_name: str, data: bytes) -> ParsedFile:
 
     Rows that cannot be taken stand in ``rejected`` and cost no other row. InputError for the file as a whole:
     ``format_unknown``, ``file_too_large``, ``file_empty``, ``encoding_unknown``, ``encoding_damaged``,
-    ``json_malformed``, ``table_malformed``, ``column_missing``, ``spreadsheet_damaged``, ``archive_too_large``.
+    ``json_malformed``, ``table_malformed``, ``column_missing``, ``too_many_rows``, ``spreadsheet_damaged``,
+    ``archive_too_large``.
     """
     path = PurePath(file_name.replace("\\", "/"))
     name, suffix = path.name, path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError("format_unknown", file=name, formats=" ".join(SUFFIXES[:8]))
     if len(data) > MAX_FILE:
-        raise InputError(
-            "file_too_large", file=name, megabytes=len(data) // 1_000_000, limit=MAX_FILE // 1_000_000
-        )
+        raise InputError("file_too_large", file=name, megabytes=len(data) // 1_000_000, limit=MAX_FILE // 1_000_000)
     if not data.strip():
         raise InputError("file_empty", file=name)
     if suffix == ".xlsx":
@@ -57,18 +56,14 @@ def parse_pasted(
     """What somebody pasted, blank lines between passages; the other fields hold for all of them."""
     shared = {"source": source, "chapter": chapter, "edition": edition, "page": page, "address": address}
     blocks = _blocks(text) or [(1, "")]
-    return gather(
-        (f"#{number}", {**shared, "text": block}) for number, (_, block) in enumerate(blocks, start=1)
-    )
+    return gather((f"#{number}", {**shared, "text": block}) for number, (_, block) in enumerate(blocks, start=1))
 
 
 def _blocks(text: str) -> list[tuple[int, str]]:
     """(line, text) of the blocks between blank lines; lines are counted from 1."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return [
-        (text.count("\n", 0, match.start()) + 1, match.group())
-        for match in re.finditer(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*", text)
-    ]
+    lines = enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
+    groups = (list(group) for filled, group in groupby(lines, lambda line: bool(line[1].strip())) if filled)
+    return [(group[0][0], "\n".join(line for _, line in group)) for group in groups]
 
 
 def _block_rows(name: str, text: str) -> Iterator[tuple[str, dict[str, object]]]:
@@ -89,9 +84,7 @@ def _json_rows(name: str, text: str, lines: bool) -> list[JsonRow]:
             rows = _json_line_rows(name, text)
         else:
             items = value if isinstance(value, list) else [value]
-            rows = [
-                (f"{name} #{n}", _json_object(item, f"{name} #{n}")) for n, item in enumerate(items, start=1)
-            ]
+            rows = [(f"{name} #{n}", _json_object(item, f"{name} #{n}")) for n, item in enumerate(items, start=1)]
     if not rows:
         raise InputError("file_empty", file=name)
     objects = [row for _, row in rows if isinstance(row, dict)]

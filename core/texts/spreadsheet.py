@@ -79,7 +79,8 @@ def _check_archive(name: str, data: bytes) -> None:
 def xlsx_rows(name: str, data: bytes) -> Iterator[Row]:
     """The rows of every sheet that has a text column.
 
-    InputError: ``archive_too_large``, ``spreadsheet_damaged``, ``column_missing``, ``too_many_rows``, ``file_empty``.
+    InputError: ``archive_too_large``, ``spreadsheet_damaged``, ``column_missing``, ``too_many_rows``,
+    ``file_empty``.
     """
     _check_archive(name, data)
     sheets = [rows for rows in _sheets(name, data) if rows]
@@ -103,7 +104,7 @@ def _sheets(name: str, data: bytes) -> list[list[tuple[str, list[object]]]]:
 
 
 def _sheet_cells(name: str, sheet: object) -> list[tuple[str, list[object]]]:
-    rows = []
+    rows: list[tuple[str, list[object]]] = []
     for number, cells in enumerate(sheet.iter_rows(max_col=_MAX_COLUMNS, values_only=True), start=1):  # type: ignore[attr-defined]
         if number > 10 * MAX_ROWS or len(rows) > MAX_ROWS:
             raise InputError("too_many_rows", file=name, rows=number, limit=MAX_ROWS)

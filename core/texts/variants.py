@@ -16,7 +16,7 @@ _MARKS = "《》〈〉「」『』【】〖〗“”‘’\"'"
 def _variants() -> dict[str, str]:
     lines = files(__package__).joinpath("variants.tsv").read_text(encoding="utf-8").splitlines()
     pairs = (line.split("\t") for line in lines if line and not line.startswith("#"))
-    return {variant: common for variant, common in pairs}
+    return {row[0]: row[1] for row in pairs}
 
 
 @cache
@@ -62,7 +62,7 @@ _table = _Table()
 
 
 def fold(text: str) -> str:
-    """The text with traditional, variant, full-width and capital forms made alike; ``len(fold(t)) == len(t)``."""
+    """The text with traditional, variant, full-width and capital forms made alike; the length stays."""
     return text.translate(_table)
 
 
@@ -79,6 +79,6 @@ def _works() -> dict[str, str]:
 
 
 def work_key(title: str) -> str:
-    """The work a title names: 梦梁录, 夢粱錄 and 《梦粱录》 give 梦粱录; an unknown title gives its folded self."""
+    """The work a title names: 梦梁录 and 《夢粱錄》 give 梦粱录; an unknown title its folded self."""
     bare = search_key(title.strip().strip(_MARKS))
     return _works().get(bare, bare)

@@ -1,6 +1,7 @@
 """The closed lists of place types and spatial relations, and the way from anybody's wording to them.
 
-Source: counts over 夢粱錄, 武林舊事 and 咸淳臨安志; classes are GeoNames feature classes, as Linked Places uses them.
+Source: counts over 夢粱錄, 武林舊事 and 咸淳臨安志; classes are GeoNames feature classes, as in Linked
+Places.
 """
 
 import tomllib
@@ -17,7 +18,7 @@ from core.texts.variants import fold, search_key
 
 @dataclass(frozen=True, slots=True)
 class PlaceType:
-    """One place type: ``endings`` close names in the texts, ``labels`` are wordings of scholars and models."""
+    """One place type: ``endings`` close names in the texts, ``labels`` are people's and models' wordings."""
 
     code: str
     zh: str

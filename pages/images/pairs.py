@@ -26,7 +26,8 @@ def choose_passage(app: App) -> int | None:
         st.info(t("passages.none"))
         return None
     names = {
-        row.passage.id: f"#{row.passage.id} {row.passage.source} · {row.passage.text[:40]} ({row.images})" for row in found
+        row.passage.id: f"#{row.passage.id} {row.passage.source} · {row.passage.text[:40]} ({row.images})"
+        for row in found
     }
     return st.selectbox(t("pairs.passage"), list(names), format_func=lambda i: names[i])
 

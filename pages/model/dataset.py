@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from core.dataset.splits import SPLITS
 from core.records import DatasetRecord
 from core.texts.annotation import Status
 from db.experiments import Datasets
@@ -64,10 +65,11 @@ def show(app: App, record: DatasetRecord) -> None:
     manifest = record.manifest
     with st.container(border=True):
         st.markdown(f"**{plain(record.name)}** · {record.created_at[:10]} · `{record.hash[:12]}`")
-        table = pd.DataFrame(manifest["splits"]).T.rename_axis(t("dataset.split")).reset_index()
-        table.columns = [t("dataset.split"), *(t(f"dataset.{name}") for name in table.columns[1:])]
-        table[t("dataset.split")] = [t(f"splits.{name}") for name in manifest["splits"]]
-        st.dataframe(table, hide_index=True)
+        splits = [(name, manifest["splits"][name]) for name in SPLITS if name in manifest["splits"]]
+        table = {t("dataset.split"): [t(f"splits.{name}") for name, _ in splits]}
+        for what in ("images", "texts", "pairs"):
+            table[t(f"dataset.{what}")] = [counts[what] for _, counts in splits]
+        st.dataframe(pd.DataFrame(table), hide_index=True)
         if manifest.get("warning"):
             st.warning(t(f"warnings.{manifest['warning']}"))
         excluded(manifest.get("excluded", []))

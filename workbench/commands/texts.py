@@ -79,17 +79,16 @@ def register(root: click.Group) -> None:
         if not file.is_file():
             raise InputError("file_missing", file=file)
         report = import_annotations(context.home, context.db, file.read_bytes(), status)
+        rejected = [{"where": item.where, "why": explain(item.error, context.language)} for item in report.rejected]
         document = {
             "imported": report.imported,
             "passages_added": report.passages_added,
             "unchanged": report.unchanged,
             "conflicts": report.conflicts,
-            "rejected": [
-                {"where": item.where, "why": explain(item.error, context.language)} for item in report.rejected
-            ],
+            "rejected": rejected,
         }
         lines = (
             context.say("annotations.imported", count=report.imported, conflicts=len(report.conflicts)),
-            *(f"{item['where']}: {item['why']}" for item in document["rejected"]),
+            *(f"{item['where']}: {item['why']}" for item in rejected),
         )
         return Answer(document, lines)

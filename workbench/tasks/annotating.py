@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from core.annotation.rules import OfflineRules
 from sqlite_utils import Database
 
 from core.annotation.provider import Provider, Reply
+from core.annotation.rules import OfflineRules
 from core.errors import InputError
 from core.progress import Progress, stop_if_asked
 from core.texts.annotation import Status
@@ -32,7 +32,6 @@ def provider_named(name: str) -> Provider:
     """The provider; InputError names those there are."""
     if name not in PROVIDERS:
         raise InputError("provider_unknown", name=name, known=", ".join(PROVIDERS))
-    from core.annotation.rules import OfflineRules
 
     return OfflineRules()
 

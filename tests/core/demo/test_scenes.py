@@ -63,4 +63,4 @@ def test_what_was_pretrained_on_is_in_no_demo_and_no_benchmark() -> None:
 def test_more_scenes_than_there_are_is_refused() -> None:
     few = make_scenes(3, 1)
     with pytest.raises(ValueError, match="no world of"):
-        make_scenes(90_000, 1, exclude=few, part="validation")
+        make_scenes(9_000, 1, exclude=few, part="validation")

@@ -42,6 +42,10 @@ def test_only_what_is_new_is_encoded_and_what_is_gone_leaves(tmp_path: Path) -> 
     assert stored.ids == (3, 5, 1)
     store.refresh("m", [3, 5, 1], encode)
     assert len(encode.asked) == 2
+    store.refresh("m", [3, 1], encode)
+    fewer = store.load("m")
+    assert fewer is not None
+    assert fewer.ids == (3, 1)
     assert len(store.refresh("m", [], encode)) == 0
     assert store.refresh("m", [7], encode).ids == (7,)
 
