@@ -88,12 +88,14 @@ class Home:
         except OSError as error:
             raise StorageError("home_not_writable", path=self.path) from error
         try:
-            db = connect(self.database)
-            known = {migration.name for migration in migrations._migrations}
-            if {migration.name for migration in migrations.applied(db)} - known:
-                raise StorageError("database_newer", path=self.database)
-            if migrations.pending(db):
-                self._migrate(db)
+            # One opener at a time: SQLite refuses, without waiting, to switch a file to WAL that another looks into.
+            with FileLock(self.locks / "open.lock", poll_interval=0.01):
+                db = connect(self.database)
+                try:
+                    self._migrate(db)
+                except BaseException:
+                    db.conn.close()
+                    raise
         except sqlite3.OperationalError as error:
             raise StorageError("home_not_writable", path=self.path) from error
         except sqlite3.DatabaseError as error:
@@ -101,12 +103,14 @@ class Home:
         return db
 
     def _migrate(self, db: Database) -> None:
-        with FileLock(self.locks / "migrate.lock"):
-            pending = migrations.pending(db)
-            if not pending:
-                return
-            if migrations.applied(db):
-                backup(db, self.path / f"songclip.before-{pending[0].name}.db")
+        known = {migration.name for migration in migrations._migrations}
+        applied = {migration.name for migration in migrations.applied(db)}
+        if applied - known:
+            raise StorageError("database_newer", path=self.database)
+        pending = migrations.pending(db)
+        if pending and applied:
+            backup(db, self.path / f"songclip.before-{pending[0].name}.db")
+        if pending:
             migrations.apply(db)
 
     def marker(self, db: Database) -> str:

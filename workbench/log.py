@@ -20,6 +20,7 @@ def strike_keys(text: str) -> str:
 
 def log_to(file: Path, level: str = "INFO") -> None:
     """Send the log of this process to ``file``, at most 5 MB and three older ones; calling it again changes nothing."""
+    logging.captureWarnings(True)
     root = logging.getLogger()
     if any(isinstance(h, RotatingFileHandler) and h.baseFilename == str(file.resolve()) for h in root.handlers):
         return

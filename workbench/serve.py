@@ -115,8 +115,12 @@ def serve(home: Home, settings: Settings, *, own: Path | None, say: Callable[[st
 
 
 def _run_app(address: str, port: str) -> None:
+    from streamlit.runtime.pages_manager import PagesManager
     from streamlit.web import cli
 
+    # A folder called pages makes Streamlit take the app for one of its old kind until the first script ran,
+    # and say "Page not found" over the page that a cold server is asked for first.
+    PagesManager.uses_pages_directory = False
     end_with_parent(lambda: os._exit(0))
     options = {
         "server.address": address,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from core.texts.annotation import Span
 from core.texts.variants import fold
 
-_SKIPPED = re.compile(r"<pb:[^>\n]*>|^#[ +][^\n]*$|¶|/(?=[^()\n]*\))|[^\S\n]+", re.MULTILINE)
-_WOODBLOCK = 40  # a longer line is a modern paragraph, and its end a real one
+_SKIPPED = re.compile(r"<pb:[^>\n]{0,60}>|^#[ +][^\n]*$|¶|/(?=[^()\n]{0,40}\))|[^\S\n]+", re.MULTILINE)
+_WOODBLOCK = range(12, 41)  # characters of a page's longest line; outside it, line ends are somebody's own
 _FULL = 0.8  # of the longest line: from there on a line was broken because the page ended
 
 
@@ -49,7 +49,7 @@ def _wrapped_line_ends(folded: str) -> list[int]:
     lines = folded.split("\n")
     widths = [len("".join(_SKIPPED.sub("", line).split())) for line in lines]
     longest = max(widths)
-    if longest > _WOODBLOCK:
+    if longest not in _WOODBLOCK:
         return []
     ends, position = [], -1
     for number, line in enumerate(lines[:-1]):

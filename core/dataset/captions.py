@@ -128,13 +128,14 @@ def window(text: str, spans: Iterable[Span], measure: Callable[[str], int] | Non
 
 
 def rough_tokens(text: str) -> int:
-    """How many tokens Chinese-CLIP makes of a text, at most and without its tokenizer.
+    """How many tokens Chinese-CLIP makes of a text, without its tokenizer: rather too many than too few.
 
-    Chinese characters and marks are one token each; a Latin word is cut into pieces, taken as two letters.
+    Chinese characters and marks are one token each; a Latin word is cut into pieces, taken as two letters, or
+    one where the word is short or has digits.
     """
-    letters = [len(word) for word in _WORD.findall(text)]
+    words = _WORD.findall(text)
     others = sum(1 for char in _WORD.sub("", text) if not char.isspace())
-    return others + sum(-(-length // 2) for length in letters)
+    return others + sum(-(-len(word) // 2) if word.isalpha() and len(word) > 4 else len(word) for word in words)
 
 
 def _hard_end(text: str, start: int, end: int, measure: Callable[[str], int], limit: int) -> int:

@@ -149,7 +149,7 @@ def _write(w: _Words, rng: random.Random) -> _Text:
     built = _Text()
     time = [w.season, w.weather]
     main, ground, side = ("main", w.main), ("ground", w.ground), ("side", w.side)
-    second = [("relation", w.relation), w.verb, ("second", w.second)]
+    second: list[str | tuple[str, str]] = [("relation", w.relation), w.verb, ("second", w.second)]
     plan = rng.randrange(3)
     if plan == 0:
         built.add(*time, "，", ground, side, "，", w.depth, "有", main, w.count, "，", *second)

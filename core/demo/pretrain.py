@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.demo.captions import full_caption, modern_captions
-from core.demo.scenes import make_scenes
+from core.demo.scenes import Scene, make_scenes
 from core.demo.worlds import paint_pixels
 from core.model.preprocess import normalise, prepare_text
 from core.model.spec import CONTEXT_LENGTH, MINI_FOLDER, MINI_WEIGHTS, mini_config
@@ -69,8 +69,7 @@ def pretrain(
     for epoch in range(config.epochs):
         captions = [modern_captions(scene, rng, 1)[0] for scene in scenes]
         tokens = tokenize(captions)
-        order = list(range(len(scenes)))
-        rng.shuffle(order)
+        order = _order(scenes, epoch, config.batch_size, rng)
         loss_sum, batches = 0.0, len(order) // config.batch_size
         for batch in range(batches):
             stop_if_asked(watch)
@@ -151,6 +150,24 @@ def save_mini(model: nn.Module, path: Path, config: PretrainConfig, figures: dic
     part = path.with_name(path.name + ".part")
     part.write_bytes(data)
     part.replace(path)
+
+
+def _order(scenes: Sequence[Scene], epoch: int, batch_size: int, rng: random.Random) -> list[int]:
+    """The scenes of an epoch, batch after batch.
+
+    In every epoch but the first two of three batches hold scenes of one season, ground and weather: these are seen at
+    a glance, and with them equal the model has to look at the buildings.
+    """
+    order = list(range(len(scenes)))
+    rng.shuffle(order)
+    if epoch:
+        free = len(order) // 3
+        alike = sorted(order[free:], key=lambda i: (scenes[i].season, scenes[i].ground, scenes[i].weather))
+        order = order[:free] + alike
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    full = [batch for batch in batches if len(batch) == batch_size]
+    rng.shuffle(full)
+    return [index for batch in full for index in batch]
 
 
 def _loss(model: nn.Module, pixels: Tensor, tokens: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ WATER: dict[str, tuple[int, int, int]] = {
 
 @lru_cache(maxsize=1)
 def _grid() -> tuple[Wash, Wash]:
-    axis = (np.arange(FINE, dtype=np.float32) + 0.5) / FINE
+    axis: Wash = ((np.arange(FINE) + 0.5) / FINE).astype(np.float32)
     return axis[None, :], axis[:, None]
 
 
@@ -122,6 +122,7 @@ def mix_washes(scene: Scene, rng: np.random.Generator) -> Ground:
     faint = 0.55 if scene.weather == "mist" else 1.0
     ridges: list[Wash] = []
     river = None
+    plan: tuple[tuple[float, float, float, float], ...]
     if scene.ground == "mountain":
         plan = ((0.46, 0.38, 2.0, 0.45), (0.52, 0.36, 1.5, 0.7), (0.58, 0.24, 2.6, 0.9))
     elif scene.ground == "garden":

@@ -25,7 +25,7 @@ def csv_rows(name: str, text: str) -> Iterator[Row]:
     ``too_many_rows``.
     """
     header = next((line for line in text.split("\n") if line.strip()), "")
-    delimiter = max("\t,;", key=header.count)
+    delimiter = max(",\t;" if name.lower().endswith(".csv") else "\t,;", key=header.count)
     try:
         rows = _csv_cells(name, text, delimiter, csv.QUOTE_MINIMAL)
     except InputError:

@@ -11,6 +11,7 @@ from db.jobs import Jobs
 from workbench.components.charts import comparison_chart
 from workbench.components.job_panel import start_job
 from workbench.components.shell import App, page, plain, t
+from workbench.tasks.evaluating import measurable
 
 KS = (1, 5, 10)
 
@@ -71,15 +72,21 @@ def direction(records: list[EvaluationRecord], way: str) -> None:
 
 def ask(app: App, dataset: str) -> None:
     """Measure runs, or start the ablation."""
+    filled = measurable(app.db, dataset)
     runs = [run.name for run in Runs(app.db).all() if run.dataset == dataset and run.summary]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect(t("results.runs"), runs, runs[:3])
+        split = st.selectbox(t("dataset.split"), filled, format_func=lambda name: t(f"splits.{name}"), width=140)
         if st.button(t("results.measure"), type="primary", icon=":material/straighten:"):
-            job = start_job(app, "evaluate", {"dataset": dataset, "runs": chosen}, key=f"evaluate-{dataset}")
+            job = start_job(app, "evaluate", {"dataset": dataset, "runs": chosen, "split": split}, key=f"evaluate-{dataset}")
             st.switch_page("pages/system/jobs.py", query_params={"job": str(job.id)})
-        if st.button(t("results.ablate"), icon=":material/science:", help=t("results.ablate_help")):
+        if st.button(t("results.ablate"), icon=":material/science:", help=t("results.ablate_help"), disabled=filled == ["train"]):
             job = start_job(app, "ablate", {"dataset": dataset}, key=f"ablate-{dataset}")
             st.switch_page("pages/system/jobs.py", query_params={"job": str(job.id)})
+
+
+    if filled[0] == "train":
+        st.caption(t("results.no_held_out"))
 
 
 def ablation(app: App, dataset: str) -> None:
@@ -121,6 +128,8 @@ with page("results") as app:
         st.caption(t("results.stale", count=len(stale)))
     for split in sorted({record.split for record in fresh}):
         st.subheader(t(f"splits.{split}"))
+        if split == "train":
+            st.warning(t("results.on_train"))
         records = sorted((r for r in fresh if r.split == split), key=lambda r: (r.run != "", r.run))
         for way in ("t2i", "i2t"):
             direction(records, way)

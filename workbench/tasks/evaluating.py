@@ -13,21 +13,26 @@ from workbench.tasks.models import base_name, load
 from workbench.tasks.splits import Encoded, read_encoded
 
 
+def measurable(db: Database, dataset: str) -> list[str]:
+    """The splits of a dataset that hold pairs, the one to measure on first: test, valid, train."""
+    splits = Datasets(db).get(dataset).manifest["splits"]
+    return [name for name in ("test", "valid", "train") if splits.get(name, {}).get("pairs")]
+
+
 def split_to_measure(db: Database, dataset: str, split: str) -> str:
     """The split asked for; without one test where there is one, else valid.
 
     Raises InputError ``split_missing`` naming those there are; figures on train would mean nothing and are only
     given when asked for by name.
     """
-    splits = Datasets(db).get(dataset).manifest["splits"]
-    filled = [name for name in ("test", "valid", "train") if splits.get(name, {}).get("pairs")]
+    filled = measurable(db, dataset)
     if split:
         if split not in filled:
-            raise InputError("split_missing", name=dataset, split=split, known=", ".join(filled))
+            raise InputError("split_missing", name=dataset, split=split)
         return split
     held_out = [name for name in filled if name != "train"]
     if not held_out:
-        raise InputError("split_missing", name=dataset, split="test", known=", ".join(filled))
+        raise InputError("no_held_out", name=dataset)
     return held_out[0]
 
 
@@ -49,7 +54,7 @@ def measure(
     base = Runs(db).get(run).model if run else base_name(home, model)
     encoded = encoded or read_encoded(home.datasets / dataset, split, loaded, progress)
     if encoded is None:
-        raise InputError("split_missing", name=dataset, split=split, known="")
+        raise InputError("split_missing", name=dataset, split=split)
     figures = encoded.evaluate(loaded).to_json()
     Evaluations(db).add(dataset=record, split=split, model=base, run=run, figures=figures)
     return {"run": run or None, "model": base, "dataset": dataset, "split": split, **figures}

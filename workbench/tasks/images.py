@@ -10,8 +10,6 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.errors import InputError, NotFoundError, SongclipError
-from core.imaging.fingerprint import difference_hash
-from core.imaging.normalise import normalised
 from core.imaging.picture import read_picture
 from core.imaging.store import ImageStore
 from core.progress import Progress, Silent, stop_if_asked
@@ -61,7 +59,7 @@ def add_picture(
         rights=described.get("rights", "").strip(),
         note=described.get("note", "").strip(),
         work=described.get("work", "").strip(),
-        dhash=difference_hash(normalised(data, 256)),
+        dhash=picture.fingerprint,
         generated=generated,
     )
     return Images(db).add(record)

@@ -10,7 +10,7 @@ from core.texts.decoding import decode
 def read_table(name: str, data: bytes, required: tuple[str, ...]) -> list[dict[str, str]]:
     """The rows of a CSV or TSV by lower-cased column name.
 
-    Raises InputError ``column_missing`` naming the columns found when one of ``required`` is not there.
+    Raises InputError ``column_needed`` naming the columns found when one of ``required`` is not there.
     """
     text, _ = decode(data)
     header = next((line for line in text.split("\n") if line.strip()), "")
@@ -18,7 +18,7 @@ def read_table(name: str, data: bytes, required: tuple[str, ...]) -> list[dict[s
     columns = [(column or "").strip().lower() for column in reader.fieldnames or []]
     for column in required:
         if column not in columns:
-            raise InputError("column_missing", column=column, found=", ".join(columns))
+            raise InputError("column_needed", column=column, found=", ".join(columns))
     reader.fieldnames = columns
     try:
         return [{column: (cell or "") for column, cell in row.items() if isinstance(column, str)} for row in reader]

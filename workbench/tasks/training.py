@@ -120,7 +120,7 @@ def carry_out(home: Home, db: Database, run: Run, progress: Progress) -> dict[st
     model = load_model(run.model, home.weights, run.config["extra"].get("device") or "auto")
     tuning = read_encoded(home.datasets / run.dataset, "train", model, progress)
     if tuning is None:
-        raise InputError("split_missing", name=run.dataset, split="train", known="")
+        raise InputError("split_missing", name=run.dataset, split="train")
     if kinds:
         tuning = tuning.only(kinds)
     valid = read_encoded(home.datasets / run.dataset, "valid", model, progress)

@@ -108,6 +108,7 @@ def test_a_window_always_fits_and_keeps_inside_the_text(text: str, data: st.Data
         "Deshou Palace is east of Wangxian Bridge, originally the granted residence of Prime Minister Qin.",
         "In 1138, Lin'an (modern Hangzhou) became the capital; cf. Mengliang lu 8.",
         "〔闕〕𠮷日，錢塘門外　徳夀宮。",
+        "KR2k0712 of KR, mandoku-view: 2015-08-24 22:46:13.745937",
     ],
 )
 def test_the_rough_measure_is_never_below_the_real_tokenizer(text: str) -> None:
