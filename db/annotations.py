@@ -41,12 +41,13 @@ class Annotations:
         one, InputError when an offset does not lie in the text or a relation has no entity; nothing is saved then.
         """
         with transaction(self.db):
-            check_spans(value, Passages(self.db).get(passage_id).text)
+            text = Passages(self.db).get(passage_id).text
             current = self.get(passage_id)
             if current.revision != revision:
                 raise ConflictError(
                     "annotation_changed", id=passage_id, who=current.updated_by, at=current.updated_at[:19]
                 )
+            check_spans(value, text)
             saved = Annotation(passage_id, status, revision + 1, value, now(), who)
             encoded = value_to_json(value)
             self.db.execute(

@@ -46,3 +46,8 @@ def transaction(db: Database) -> Iterator[None]:
 def now() -> str:
     """The time in UTC, ISO 8601 with milliseconds; sorts as text."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def row_id(number: int) -> int:
+    """The number as SQLite can look for it; one beyond 64 bits becomes 0, which no row has."""
+    return number if 0 < number < 2**63 else 0

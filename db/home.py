@@ -158,6 +158,9 @@ def backup(db: Database, target: Path) -> None:
 
 def check(db: Database) -> list[str]:
     """What SQLite itself finds wrong: empty when the file is sound and every reference has its target."""
-    found = [str(row[0]) for row in db.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"]
-    broken = db.execute("PRAGMA foreign_key_check").fetchall()
+    try:
+        found = [str(row[0]) for row in db.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"]
+        broken = db.execute("PRAGMA foreign_key_check").fetchall()
+    except sqlite3.DatabaseError as error:  # damaged where SQLite itself has to read
+        return [str(error)]
     return found + [f"{table}: row {rowid} has no {parent}" for table, rowid, parent, _ in broken]

@@ -8,7 +8,7 @@ from sqlite_utils import Database
 from core.errors import NotFoundError
 from core.records import ImageRecord, Pair
 from core.texts.variants import search_key
-from db.connection import now, transaction
+from db.connection import now, row_id, transaction
 
 _COLUMNS = (
     "id, sha256, file_name, extension, width, height, title, category, source, rights, note, work, dhash,"
@@ -68,7 +68,7 @@ class Images:
 
     def get(self, image_id: int) -> ImageRecord:
         """The picture's record, deleted or not; NotFoundError when there never was one."""
-        row = self.db.execute(f"SELECT {_COLUMNS} FROM images WHERE id = ?", [image_id]).fetchone()
+        row = self.db.execute(f"SELECT {_COLUMNS} FROM images WHERE id = ?", [row_id(image_id)]).fetchone()
         if row is None:
             raise NotFoundError("image_not_found", image=image_id)
         return _image(row)

@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from core.errors import ConflictError, NotFoundError
 from core.records import Job, JobState
-from db.connection import now, transaction
+from db.connection import now, row_id, transaction
 
 _COLUMNS = (
     "id, kind, lane, state, params, done, total, message, details, result, error, error_details, stop_requested,"
@@ -64,7 +64,7 @@ class Jobs:
 
     def get(self, job_id: int) -> Job:
         """The job with that id; NotFoundError otherwise."""
-        row = self.db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE id = ?", [job_id]).fetchone()
+        row = self.db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE id = ?", [row_id(job_id)]).fetchone()
         if row is None:
             raise NotFoundError("job_not_found", id=job_id)
         return _job(row)
@@ -116,7 +116,7 @@ class Jobs:
         """Write the heartbeat and read whether the job was asked to stop."""
         with transaction(self.db):
             self.db.execute("UPDATE jobs SET heartbeat_at = ? WHERE id = ? AND state = 'running'", [now(), job_id])
-            row = self.db.execute("SELECT stop_requested FROM jobs WHERE id = ?", [job_id]).fetchone()
+            row = self.db.execute("SELECT stop_requested FROM jobs WHERE id = ?", [row_id(job_id)]).fetchone()
         return bool(row and row[0])
 
     def end(

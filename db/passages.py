@@ -12,7 +12,7 @@ from core.records import PassageSummary
 from core.texts.annotation import Status
 from core.texts.passage import NewPassage, Passage
 from core.texts.variants import search_key, work_key
-from db.connection import now, transaction
+from db.connection import now, row_id, transaction
 
 _COLUMNS = (
     "p.id, p.source, p.chapter, p.text, p.work, p.file_id, p.edition, p.page, p.address, p.generated, p.created_at,"
@@ -92,7 +92,7 @@ class Passages:
 
     def get(self, passage_id: int) -> Passage:
         """The passage, deleted or not; NotFoundError when there never was one."""
-        row = self.db.execute(f"SELECT {_COLUMNS} FROM passages p WHERE p.id = ?", [passage_id]).fetchone()
+        row = self.db.execute(f"SELECT {_COLUMNS} FROM passages p WHERE p.id = ?", [row_id(passage_id)]).fetchone()
         if row is None:
             raise NotFoundError("passage_not_found", id=passage_id)
         return _passage(row)

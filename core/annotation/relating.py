@@ -79,7 +79,10 @@ _FORMERLY_HERE = re.compile(rf"\0({_COMPASS})[,]?(?:元系|旧系|本系)\0")
 _FORMERLY = re.compile(r"(?:元系|旧系|本系)\0")
 _HEADED = re.compile(r"(?:^|\n)\0(?:界)?\n(?=[东西南北][至自])")
 _BOUND = re.compile(r"(?:^|(?<=\n))([东西南北])至\0")
-_ITEM = re.compile(rf"(?:(?<=\0)桥之?(?P<near>{_COMPASS})|[,。;\n]桥?之?(?P<side>{_COMPASS})|(?P<next>又?次))?曰\0")
+_ITEM = re.compile(
+    rf"(?:(?<=\0)桥之?(?P<near>{_COMPASS})|[,。;]桥?之?(?P<side>{_COMPASS})|(?P<next>又?次)|(?<![又亦旧俗元或]))曰\0"
+)
+_BROKEN = re.compile(r"\n|(?<![又亦旧俗元或扁匾])曰")  # an item whose name was not found, or another paragraph
 _REACH = 80  # how far, in code points, the item before a 次曰 may stand
 
 
@@ -135,9 +138,7 @@ def find_relations(text: str, names: list[Found]) -> list[Related]:
     finders = (_located, _called, _noted, _aliases, _facing, _verbs, _between, _former, _bounds, _sequence)
     for finder in finders:
         for related in finder(marked):
-            key = (related.subject, related.code, related.object)
-            if related.subject != related.object:
-                found.setdefault(key, related)
+            found.setdefault((related.subject, related.code, related.object), related)
     return sorted(found.values(), key=lambda r: (r.start, r.end))
 
 
@@ -252,13 +253,13 @@ def _sequence(marked: _Marked) -> Iterator[Related]:
     for item in _ITEM.finditer(marked.text):
         mark = marked.nth(item.end() - 1)
         gap = marked.text[before : item.start()]
-        chained = previous is not None and "\n" not in gap and len(gap) <= _REACH
+        chained = previous is not None and len(gap) <= _REACH and not _BROKEN.search(gap)
         if item.group("next") and not chained and mark > 0 and marked.marks[mark - 1] == item.start() - 1:
             previous, chained = mark - 1, True
         direction = item.group("near") or item.group("side")
         if chained and previous is not None and (direction or item.group("next")):
             code = _CODES[direction] if direction else "next_in_sequence"
-            start = item.start() + (item.group()[0] in ",。;\n")
+            start = item.start() + (item.group()[0] in ",。;")
             yield marked.related(mark, code, previous, start, item.end())
         previous, before = mark, item.end()
 

@@ -84,7 +84,7 @@ class _Moves:
     def move(self, span: Span) -> Span | None:
         """The span in the new text when both its ends survived at about the old distance, else None."""
         first, last = self._where[span[0]], self._where[span[1] - 1]
-        if first is None or last is None or last < first:
+        if first is None or last is None:
             return None
         moved = (first, last + 1)
         length = span[1] - span[0]

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,6 +17,9 @@ from db.annotations import Annotations
 from db.home import Home
 from db.images import Images
 from db.passages import PassageFilter, Passages
+
+# zlib's own error for a damaged stream, RuntimeError for an encrypted archive.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError)
 
 KEPT = ("images", "experiments", "songclip.toml")
 """What a backup holds beside the database; datasets, features and weights can be made again."""
@@ -47,9 +51,12 @@ def _files(path: Path) -> list[Path]:
 
 def read_backup(home: Home, source: Path, progress: Progress) -> dict[str, Any]:
     """Bring a backup back into a home without a project; nothing is left half restored."""
-    if home.exists():
+    if home.exists() or any(_files(home.path / name) for name in KEPT):
         raise StorageError("home_not_empty", path=home.path)
-    home.path.mkdir(parents=True, exist_ok=True)
+    try:
+        home.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError("home_not_writable", path=home.path) from error
     try:
         with zipfile.ZipFile(source) as archive, tempfile.TemporaryDirectory(dir=home.path) as folder:
             names = archive.namelist()
@@ -58,12 +65,13 @@ def read_backup(home: Home, source: Path, progress: Progress) -> dict[str, Any]:
             for done, name in enumerate(names, 1):
                 archive.extract(name, folder)
                 progress.report(done, len(names), "progress.restore")
+            _try_database(Home(Path(folder)), source)
             for name in KEPT:
                 if (Path(folder) / name).exists():
                     _move(Path(folder) / name, home.path / name)
             # The database last: a home counts as a project from the moment it is there.
             _move(Path(folder) / "songclip.db", home.database)
-    except (zipfile.BadZipFile, OSError) as error:
+    except _UNREADABLE as error:
         raise InputError("backup_unreadable", file=source.name) from error
     home.open().conn.close()
     return {"path": str(home.path), "files": len(names)}
@@ -72,18 +80,30 @@ def read_backup(home: Home, source: Path, progress: Progress) -> dict[str, Any]:
 def _belongs(name: str) -> bool:
     path = PurePosixPath(name)
     inside = not path.is_absolute() and ".." not in path.parts and "\\" not in name and ":" not in name
-    return inside and path.parts[0] in (*KEPT, "songclip.db")
+    return inside and path.parts[:1] in {(kept,) for kept in (*KEPT, "songclip.db")}
+
+
+def _try_database(unpacked: Home, source: Path) -> None:
+    """Raise unless the database opens here, before anything reaches the home."""
+    try:
+        unpacked.open().conn.close()
+    except StorageError as error:
+        if error.code == "database_newer":
+            raise StorageError(error.code, path=source) from error
+        raise InputError("backup_unreadable", file=source.name) from error
 
 
 def _move(source: Path, target: Path) -> None:
     if target.is_dir():
-        shutil.rmtree(target)
+        shutil.rmtree(target)  # empty folders only, or the home had been refused
     shutil.move(source, target)
 
 
 def examine_home(home: Home, db: Database) -> list[dict[str, Any]]:
     """What is wrong in a home: each as ``{"what": …, …}``; empty when it is sound."""
     problems: list[dict[str, Any]] = [{"what": "database", "detail": line} for line in storage.check(db)]
+    if problems:
+        return problems  # what else is read from a damaged database proves nothing
     annotations = Annotations(db)
     for summary in Passages(db).page(PassageFilter(), limit=-1):
         passage = summary.passage

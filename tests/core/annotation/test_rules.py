@@ -71,6 +71,14 @@ def test_chains_hang_on_the_item_before() -> None:
     ]
 
 
+def test_a_long_chain_goes_on_and_a_far_one_does_not() -> None:
+    items = "".join(f"次曰甲{n}家桥，不通舟楫，" for n in "子丑寅卯辰巳午未")
+    assert len(relations(annotate(f"贤福坊东曰平津桥，{items}"))) == 9
+    assert relations(annotate(f"曰平津桥，{'舟楫往来，' * 30}次曰永清桥。")) == []
+    assert relations(annotate("曰平津桥，次曰某某处，次曰永清桥。")) == []  # the item before is unknown
+    assert ("永清桥", "next_in_sequence", "平津桥") in relations(annotate("曰平津桥又曰猫儿桥，次曰永清桥。"))
+
+
 def test_unpunctuated_text_and_names_known_only_by_their_ending() -> None:
     value = annotate("登平坊内曰登平橋次曰甲乙橋即丙丁驛橋北曰黑橋兒玉牒所對巷曰州橋")
     assert types(value)["甲乙橋"] == types(value)["丙丁驛橋"] == "bridge"
@@ -116,6 +124,8 @@ def test_a_name_over_a_line_end_of_the_page() -> None:
         ("第三桥曰望山，第六桥曰跨虹", {"望山": "bridge", "跨虹": "bridge"}),
         ("门：丽正（南门）和宁（北门）", {"丽正": "gate", "和宁": "gate"}),
         ("江西湖南、终南山中", {}),
+        ("谓之定山奉望山", {"定山": "mountain"}),
+        ("俗名柴垛富乐坊东", {"富乐坊": "ward"}),
         ("绍兴三十二年六月戊辰，高宗", {"绍兴三十二年六月戊辰": "date", "高宗": "person"}),
         ("陈源家所藏《德寿宫起居注》", {"德寿宫起居注": "work"}),
     ],
@@ -130,6 +140,8 @@ def test_ordinary_words_are_no_places() -> None:
         "其宫四面游玩庭馆，皆有名扁。东有梅堂，扁曰“香远”。修竹处有榭，如游玩之处。"
     )
     assert types(annotate(text)) == {"西湖": "lake"}
+    assert types(annotate("次曰小桥，又名石桥，即大殿。")) == {}
+    assert relations(annotate("小麦岭（饮马桥前后巷至龙井止）")) == []
 
 
 def test_run_on_lists_and_their_former_names() -> None:
@@ -177,58 +189,11 @@ def test_the_gazetteer_is_sound() -> None:
         assert known.type == "person" or place_type(known.type)
 
 
-pieces = st.sampled_from(
-    [
-        "德寿宫",
-        "望仙橋",
-        "荐桥",
-        "贤福坊",
-        "断桥",
-        "𠀋",
-        "𠮷寺",
-        "（",
-        "）",
-        "(",
-        "/",
-        ")",
-        "，",
-        "。",
-        "、",
-        "在",
-        "东",
-        "北曰",
-        "次曰",
-        "又名",
-        "元系",
-        "即",
-        "与",
-        "相对",
-        "跨",
-        "之间",
-        "内",
-        "三里",
-        "《",
-        "》",
-        "“",
-        "¶",
-        "<pb:1>",
-        "#+A",
-        "桥",
-        "院",
-        "甲乙",
-        "曰",
-        "门外",
-        "东至",
-        "厢",
-        "界",
-        "第三桥",
-        "绍兴间",
-        "高宗",
-        "\n",
-        "\u3000",
-        "\x00",
-    ]
+PIECES = (
+    "德寿宫 望仙橋 荐桥 贤福坊 断桥 𠀋 𠮷寺 （ ） ( / ) ， 。 、 在 东 北曰 次曰 又名 元系 即 与 相对 跨 之间 内 三里 "
+    "《 》 “ ¶ <pb:1> #+A 桥 院 甲乙 曰 门外 东至 厢 界 第三桥 绍兴间 高宗"
 )
+pieces = st.sampled_from([*PIECES.split(" "), "\n", "\u3000", "\0"])
 
 
 @settings(max_examples=300)

@@ -120,3 +120,12 @@ def test_a_name_corrected_inside_is_kept_and_flagged() -> None:
     moved, flags = reanchor(value, "次曰清泠桥。", "次曰清冷桥。")
     assert moved.entities[0].mentions == ((2, 5),)
     assert [flag.outcome for flag in flags] == ["changed"]
+
+
+def test_spans_between_two_corrections_are_moved_exactly() -> None:
+    old, new = "西湖甲德寿宫在望仙桥东乙苏堤", "西湖德寿宫丙在望仙桥之东丁戊苏堤"
+    names = ("西湖", "德寿宫", "望仙桥", "苏堤")
+    value = AnnotationValue(tuple(Entity(id=name, name=name, mentions=find_all(name, old)) for name in names))
+    moved, flags = reanchor(value, old, new)
+    assert flags == ()
+    assert {entity.name: entity.mentions for entity in moved.entities} == {name: find_all(name, new) for name in names}
