@@ -5,7 +5,7 @@ import re
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-_KEY = re.compile(r"\b(sk-|Bearer\s+)[A-Za-z0-9._\-]{6,}", re.IGNORECASE)
+_KEY = re.compile(r"\b(sk-|Bearer\s+)[A-Za-z0-9._~+/=\-]{6,}", re.IGNORECASE)
 
 
 class _WithoutKeys(logging.Formatter):

@@ -40,7 +40,7 @@ def end_with_parent(ended: Callable[[], None]) -> None:
 
 def port_is_free(address: str, port: int) -> bool:
     """Whether nobody listens there yet."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         if sys.platform != "win32":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -91,7 +91,8 @@ def serve(home: Home, settings: Settings, *, own: Path | None, say: Callable[[st
         raise InputError("address_needs_sign_in", address=settings.address)
     if not port_is_free(settings.address, settings.port):
         raise InputError("port_in_use", port=settings.port, next=settings.port + 1)
-    url = f"http://{settings.address}:{settings.port}"
+    host = f"[{settings.address}]" if ":" in settings.address else settings.address
+    url = f"http://{host}:{settings.port}"
     children = {role: _start(role, home, settings, own) for role in ("app", "dispatcher")}
     try:
         if _wait_until_ready(url):

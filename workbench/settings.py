@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,23 @@ def load_settings(home: Path) -> Settings:
     return Settings(**values, origin=origin)
 
 
+_ALLOWED: dict[str, Callable[[Any], bool]] = {
+    "language": lambda value: value in ("", "zh", "en"),
+    "port": lambda value: 0 < value < 65536,
+    "log_level": lambda value: value in ("DEBUG", "INFO", "WARNING", "ERROR"),
+}
+
+
 def _typed(name: str, value: Any, where: str) -> Any:
-    default = getattr(Settings, name)
+    kind = type(getattr(Settings, name))
     try:
-        return type(default)(value)
-    except (TypeError, ValueError) as error:
-        raise InputError("setting_invalid", name=name, where=where) from error
+        # The environment holds text only; a table or a list in the file is no setting.
+        typed = kind(value) if isinstance(value, str) or type(value) is kind else None
+    except ValueError:
+        typed = None
+    if typed is None or not _ALLOWED.get(name, lambda _: True)(typed):
+        raise InputError("setting_invalid", name=name, where=where)
+    return typed
 
 
 def default_home() -> Path:

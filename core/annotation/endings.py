@@ -161,4 +161,4 @@ def type_by_ending(name: str) -> str:
     for ending, kind in LONG_ENDINGS:
         if name.endswith(ending):
             return kind
-    return ENDINGS.get(name[-1], "other")
+    return ENDINGS.get(name.removesuffix("子")[-1:], "other")  # 亭子

@@ -6,7 +6,7 @@ before it that introduces names (次曰…, 俗呼…, a list), and a sound bord
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.annotation.endings import (
     ENDINGS,
@@ -105,7 +105,9 @@ def _introduced(text: str) -> Iterator[Found]:
             continue
         strong = _STRONG.search(before) is not None
         if strong or _WEAK.search(before):
-            yield from _named_from(text, start, strong)
+            names = _named_from(text, start, strong)
+            said = text[max(0, match.start() - 1) : match.end()] == "桥曰"  # 第三桥曰望山: no hill, a bridge
+            yield from (replace(found, type="bridge") if said else found for found in names)
 
 
 def _named_from(text: str, start: int, strong: bool) -> Iterator[Found]:
@@ -168,10 +170,13 @@ def _listed(text: str) -> Iterator[Found]:
 def _name_ends(text: str, start: int, stop: int) -> list[int]:
     """Ends of the names that a stretch falls into, each as short as can be."""
     ends: list[int] = []
-    while match := _LIST_NAME.match(text, start, stop):
-        start = match.end()
-        ends.append(start)
-    return ends
+    position = start
+    while match := _LIST_NAME.match(text, position, stop):
+        position = match.end()
+        ends.append(position)
+    whole = _CANDIDATE.fullmatch(text, start, stop)
+    one = whole is not None and position != stop and not _two_names(text[start:stop])
+    return [stop] if one else ends  # 樟木庙桥 is not 樟木庙 and 桥
 
 
 _ALIAS = re.compile(rf"{_ALIAS_WORD}[“‘]?([^\W\d_a-z{NEVER}]{{2,6}})(?=[”’,。;)])")

@@ -46,11 +46,16 @@ def translate(key: str, language: Language, **details: object) -> str:
     return entry[language].format_map(_Details(details))
 
 
+class _Absent:
+    def __format__(self, spec: str) -> str:
+        return "…"
+
+
 class _Details(dict[str, object]):
     """A detail that an older record does not carry leaves its place empty instead of breaking the sentence."""
 
-    def __missing__(self, name: str) -> str:
-        return "…"
+    def __missing__(self, name: str) -> _Absent:
+        return _Absent()
 
 
 def explain(error: SongclipError, language: Language) -> str:

@@ -12,7 +12,10 @@ def read_table(name: str, data: bytes, required: tuple[str, ...]) -> list[dict[s
 
     Raises InputError ``column_needed`` naming the columns found when one of ``required`` is not there.
     """
-    text, _ = decode(data)
+    try:
+        text, _ = decode(data)
+    except InputError as error:
+        raise InputError(error.code, file=name, **error.details) from None
     header = next((line for line in text.split("\n") if line.strip()), "")
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",\t;", key=header.count))
     columns = [(column or "").strip().lower() for column in reader.fieldnames or []]

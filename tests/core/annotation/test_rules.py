@@ -72,7 +72,7 @@ def test_chains_hang_on_the_item_before() -> None:
 
 
 def test_a_long_chain_goes_on_and_a_far_one_does_not() -> None:
-    items = "".join(f"次曰甲{n}家桥，不通舟楫，" for n in "子丑寅卯辰巳午未")
+    items = "".join(f"次曰甲{n}家桥，不通舟楫，" for n in "子丑寅卯辰巳午申")
     assert len(relations(annotate(f"贤福坊东曰平津桥，{items}"))) == 9
     assert relations(annotate(f"曰平津桥，{'舟楫往来，' * 30}次曰永清桥。")) == []
     assert relations(annotate("曰平津桥，次曰某某处，次曰永清桥。")) == []  # the item before is unknown
@@ -148,6 +148,11 @@ def test_run_on_lists_and_their_former_names() -> None:
     value = annotate("宝成院（旧名 释迦 ）甲福院乙隆院慧某尼庵（张循王府）大瓦（三桥街。亦名 上瓦 。）")
     found = types(value)
     assert found["甲福院"] == found["乙隆院"] == found["慧某尼庵"] == found["释迦"] == "monastery"
+    assert types(annotate("甲乙亭子（一）樟木庙桥（二）青灵岩理公岩（三）")) == {
+        "甲乙亭子": "pavilion",
+        "樟木庙桥": "bridge",
+        "理公岩": "mountain",
+    }
     assert ("宝成院", "alias_of", "释迦") in relations(value)
     assert ("大瓦", "alias_of", "上瓦") in relations(value)
 
