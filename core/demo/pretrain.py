@@ -44,7 +44,7 @@ class PretrainConfig:
     weight_decay: float = 0.05
     warmup: float = 0.08
     seed: int = 1127
-    threads: int = 2
+    threads: int = 1
     version: int = SCRIPT_VERSION
 
 
@@ -62,6 +62,7 @@ def pretrain(
     scenes = make_scenes(config.scenes, config.seed, part="pretraining")
     watch.report(0, config.epochs, "progress.demo_painting", count=len(scenes))
     pixels = paint_pixels(scenes, workers)
+    whiten_patches(model, pixels[:400])
     rng = random.Random(f"songclip pretraining {config.seed}")
     steps = config.epochs * (len(scenes) // config.batch_size)
     optimizer = _optimizer(model, config)
@@ -96,6 +97,23 @@ def build_mini() -> nn.Module:
     from cn_clip.clip.model import CLIP
 
     return cast(nn.Module, CLIP(**mini_config()))
+
+
+def whiten_patches(model: nn.Module, pixels: NDArray[np.uint8]) -> None:
+    """Start the patch embedding as a whitening of painted patches (principal axes, Jarrett and LeCun 2009).
+
+    From a random start a patch is little more than its mean colour for many epochs; whitened, its strokes weigh as
+    much, and buildings are told apart several times sooner.
+    """
+    kernel = cast(Any, model).visual.conv1.weight
+    width, _, patch, _ = kernel.shape
+    with torch.no_grad():
+        patches = F.unfold(normalise(torch.from_numpy(pixels)), patch, stride=patch)
+        rows = patches.transpose(1, 2).reshape(-1, patches.shape[1]).double()
+        values, axes = torch.linalg.eigh(torch.cov(rows.T))
+        strongest = slice(-width, None)
+        whitening = axes[:, strongest] / (values[strongest] + 1e-2).sqrt()
+        kernel.copy_(whitening.T.reshape(kernel.shape).to(kernel.dtype))
 
 
 def tokenize(texts: Sequence[str]) -> Tensor:

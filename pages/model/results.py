@@ -11,6 +11,7 @@ from db.jobs import Jobs
 from workbench.components.charts import comparison_chart
 from workbench.components.job_panel import start_job
 from workbench.components.shell import App, page, plain, t
+from workbench.tasks.datasets import CAPTION_KINDS
 from workbench.tasks.evaluating import measurable
 
 KS = (1, 5, 10)
@@ -21,50 +22,59 @@ def name_of(record: EvaluationRecord) -> str:
     return record.run or f"{record.model} · {t('results.zero_shot')}"
 
 
-def rows_of(records: list[EvaluationRecord], way: str) -> list[dict[str, Any]]:
-    """The figures of one direction, a row a model and K."""
+def rows_of(found: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The figures of one direction by the model's name, a row a model and K."""
     return [
         {
-            "model": name_of(record),
+            "model": name,
             "k": f"R@{k}",
-            "recall": record.figures[way][f"R@{k}"],
-            "low": record.figures[way]["ci"][f"R@{k}"][0],
-            "high": record.figures[way]["ci"][f"R@{k}"][1],
-            "chance": record.figures[way]["chance"][f"R@{k}"],
+            "recall": figures[f"R@{k}"],
+            "low": figures["ci"][f"R@{k}"][0],
+            "high": figures["ci"][f"R@{k}"][1],
+            "chance": figures["chance"][f"R@{k}"],
         }
-        for record in records
+        for name, figures in found
         for k in KS
     ]
 
 
+def chosen_kind(records: list[EvaluationRecord], key: str) -> str:
+    """Which captions ask: all, or one kind of them; the words of the sources first."""
+    kinds = [kind for kind in CAPTION_KINDS if all(kind in record.figures.get("kinds", {}) for record in records)]
+    if len(kinds) < 2:
+        return ""
+    chosen = st.segmented_control(
+        t("results.queries"),
+        [*kinds, ""],
+        default=kinds[0],
+        required=True,
+        format_func=lambda kind: t(f"captions.{kind}") if kind else t("filters.all"),
+        key=f"kind-{key}",
+    )
+    return chosen or ""
+
+
 def direction(records: list[EvaluationRecord], way: str) -> None:
     """Table and chart of one direction."""
-    first = records[0].figures[way]
+    key = f"{way}-{records[0].id}"
+    kind = chosen_kind(records, key) if way == "t2i" else ""
+    found = [(name_of(r), r.figures["kinds"][kind] if kind else r.figures[way]) for r in records]
+    first = found[0][1]
     st.markdown(f"**{t(f'charts.{way}')}** · {t('results.about', queries=first['queries'], gallery=first['gallery'])}")
-    rows = rows_of(records, way)
-    table = pd.DataFrame(
-        {
-            t("results.model"): [name_of(record) for record in records] + [t("results.chance")],
-            **{
-                f"R@{k}": [
-                    f"{record.figures[way][f'R@{k}']:.1f}  [{record.figures[way]['ci'][f'R@{k}'][0]:.1f}–"
-                    f"{record.figures[way]['ci'][f'R@{k}'][1]:.1f}]"
-                    for record in records
-                ]
-                + [f"{first['chance'][f'R@{k}']:.1f}"]
-                for k in KS
-            },
-            t("results.mean"): [f"{record.figures[way]['mean']:.1f}" for record in records]
-            + [f"{first['chance']['mean']:.1f}"],
-        }
-    )
-    st.dataframe(table, hide_index=True)
+    rows = rows_of(found)
+    table: dict[str, list[str]] = {t("results.model"): [name for name, _ in found] + [t("results.chance")]}
+    for k in KS:
+        shown = [(figures[f"R@{k}"], *figures["ci"][f"R@{k}"]) for _, figures in found]
+        table[f"R@{k}"] = [f"{value:.1f}  [{low:.1f}–{high:.1f}]" for value, low, high in shown]
+        table[f"R@{k}"].append(f"{first['chance'][f'R@{k}']:.1f}")
+    table[t("results.mean")] = [f"{figures['mean']:.1f}" for _, figures in found] + [f"{first['chance']['mean']:.1f}"]
+    st.dataframe(pd.DataFrame(table), hide_index=True)
     chosen = st.segmented_control(
         "K",
         [f"R@{k}" for k in KS],
         default="R@5",
         required=True,
-        key=f"k-{way}-{records[0].id}",
+        key=f"k-{key}",
         label_visibility="collapsed",
     )
     st.altair_chart(comparison_chart([row for row in rows if row["k"] == chosen]), width="stretch")
@@ -78,12 +88,15 @@ def ask(app: App, dataset: str) -> None:
         chosen = st.multiselect(t("results.runs"), runs, runs[:3])
         split = st.selectbox(t("dataset.split"), filled, format_func=lambda name: t(f"splits.{name}"), width=140)
         if st.button(t("results.measure"), type="primary", icon=":material/straighten:"):
-            job = start_job(app, "evaluate", {"dataset": dataset, "runs": chosen, "split": split}, key=f"evaluate-{dataset}")
+            job = start_job(
+                app, "evaluate", {"dataset": dataset, "runs": chosen, "split": split}, key=f"evaluate-{dataset}"
+            )
             st.switch_page("pages/system/jobs.py", query_params={"job": str(job.id)})
-        if st.button(t("results.ablate"), icon=":material/science:", help=t("results.ablate_help"), disabled=filled == ["train"]):
+        if st.button(
+            t("results.ablate"), icon=":material/science:", help=t("results.ablate_help"), disabled=filled == ["train"]
+        ):
             job = start_job(app, "ablate", {"dataset": dataset}, key=f"ablate-{dataset}")
             st.switch_page("pages/system/jobs.py", query_params={"job": str(job.id)})
-
 
     if filled[0] == "train":
         st.caption(t("results.no_held_out"))

@@ -44,11 +44,12 @@ def register(root: click.Group) -> None:
     """Add the commands to ``songclip``."""
 
     @root.group("jobs", invoke_without_command=True)
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
     @click.pass_context
-    def jobs(ctx: click.Context) -> None:
+    def jobs(ctx: click.Context, as_json: bool) -> None:
         """Long work: list it, look at it, cancel it, resume it."""
         if ctx.invoked_subcommand is None:
-            ctx.invoke(listing)
+            ctx.invoke(listing, as_json=as_json)
 
     @command(jobs, "list")
     @click.option("--limit", default=50, show_default=True)

@@ -55,7 +55,7 @@ def measure(
     encoded = encoded or read_encoded(home.datasets / dataset, split, loaded, progress)
     if encoded is None:
         raise InputError("split_missing", name=dataset, split=split)
-    figures = encoded.evaluate(loaded).to_json()
+    figures = encoded.figures(loaded)
     Evaluations(db).add(dataset=record, split=split, model=base, run=run, figures=figures)
     return {"run": run or None, "model": base, "dataset": dataset, "split": split, **figures}
 

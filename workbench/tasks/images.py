@@ -19,7 +19,7 @@ from db.home import Home
 from db.images import Images, Pairs
 from db.passages import Passages
 from workbench.jobs.kinds import JobContext
-from workbench.tasks.tables import harmless, read_table
+from workbench.tasks.tables import as_written, harmless, read_table
 
 CATEGORIES = ("painting", "map", "photograph", "rubbing", "print", "object", "other")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp")
@@ -162,7 +162,7 @@ def import_pairs(db: Database, data: bytes, *, who: str, progress: Progress | No
         except SongclipError as error:
             report.rejected.append(Rejected(where, error))
             continue
-        wanted.append((passage.id, image.id, row.get("note", "").strip()))
+        wanted.append((passage.id, image.id, as_written(row.get("note", "").strip())))
         progress.report(number - 1, len(rows), "progress.importing_pairs")
     report.added = pairs.add(wanted, who=who)
     report.present = len(wanted) - report.added

@@ -87,7 +87,8 @@ def import_annotations(home: Home, db: Database, data: bytes, status: str) -> In
     file calls a suggestion stays one, a draft stays a draft; all else becomes ``status``.
     """
     parsed = read_annotations(data)
-    home.mark(db, "demo" if parsed.records and all(r.generated for r in parsed.records) else "person")
+    if parsed.records:
+        home.mark(db, "demo" if all(record.generated for record in parsed.records) else "person")
     report = InterchangeReport(rejected=list(parsed.rejected))
     for number, record in enumerate(parsed.records, 1):
         try:

@@ -29,7 +29,8 @@ class ImportReport:
 
 def store_parsed(home: Home, db: Database, parsed: ParsedFile, report: ImportReport, *, file_name: str = "") -> None:
     """Store the passages of one parsed file and add what came of it to ``report``."""
-    home.mark(db, "person")
+    if parsed.passages:
+        home.mark(db, "person")
     added = Passages(db).add(parsed.passages)
     report.ids.extend(added.ids)
     report.duplicates.extend(f"{file_name} {duplicate.where}".strip() for duplicate in added.duplicates)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,25 @@ class Encoded:
         images = encode_images(model, self.pixels)
         texts = encode_texts(model, self.texts)
         return evaluate(texts, images, self.text_images, text_groups=self.passages)
+
+    def figures(self, model: "LoadedModel") -> dict[str, Any]:
+        """The figures of :meth:`evaluate` as JSON, with text→image for each kind of caption alone under ``kinds``.
+
+        A scholar searches with the words of the sources, so the kind ``original`` is what matters to her most.
+        """
+        from core.evaluation.report import evaluate
+        from core.model.features import encode_images, encode_texts
+
+        images = encode_images(model, self.pixels)
+        texts = encode_texts(model, self.texts)
+        whole = evaluate(texts, images, self.text_images, text_groups=self.passages).to_json()
+        whole["kinds"] = {}
+        for kind in dict.fromkeys(kind for kind in self.kinds if kind):
+            part = self.only((kind,))
+            rows = [row for row, name in enumerate(self.kinds) if name == kind]
+            found = evaluate(texts[rows], images, part.text_images, text_groups=part.passages)
+            whole["kinds"][kind] = found.t2i.to_json()
+        return whole
 
     def only(self, kinds: tuple[str, ...]) -> "Encoded":
         """The same pictures with the captions of these kinds."""

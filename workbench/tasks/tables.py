@@ -29,6 +29,14 @@ def read_table(name: str, data: bytes, required: tuple[str, ...]) -> list[dict[s
         raise InputError("table_malformed", file=name, line=reader.line_num) from None
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
 def harmless(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
-    return "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+    return "'" + cell if cell.startswith(_FORMULA) else cell
+
+
+def as_written(cell: str) -> str:
+    """What :func:`harmless` was given."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
