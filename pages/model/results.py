@@ -10,7 +10,7 @@ from db.experiments import Datasets, Evaluations, Runs
 from db.jobs import Jobs
 from workbench.components.charts import comparison_chart
 from workbench.components.job_panel import start_job
-from workbench.components.shell import App, page, plain, t
+from workbench.components.shell import App, page, t
 from workbench.tasks.datasets import CAPTION_KINDS
 from workbench.tasks.evaluating import measurable
 
@@ -131,7 +131,7 @@ with page("results") as app:
         st.info(t("train.no_dataset"))
         st.page_link("pages/model/dataset.py", label=t("pages.dataset"), icon=":material/dataset:")
         st.stop()
-    dataset = st.selectbox(t("train.dataset"), datasets, format_func=plain)
+    dataset = st.selectbox(t("train.dataset"), datasets)
     ask(app, dataset)
     current_hash = Datasets(app.db).get(dataset).hash
     measured = [record for record in Evaluations(app.db).current() if record.dataset == dataset]

@@ -6,7 +6,7 @@ import streamlit as st
 from core.errors import SongclipError
 from db.experiments import Datasets, Runs
 from workbench.components.job_panel import start_job
-from workbench.components.shell import App, current_language, page, plain, t
+from workbench.components.shell import App, current_language, page, t
 from workbench.i18n import explain
 from workbench.tasks.models import base_name, model_names
 from workbench.tasks.training import config_for, preset_names
@@ -17,7 +17,7 @@ def options(app: App) -> None:
     datasets = [record.name for record in Datasets(app.db).all()]
     models = model_names(app.home)
     left, middle, right = st.columns(3)
-    dataset = left.selectbox(t("train.dataset"), datasets, format_func=plain)
+    dataset = left.selectbox(t("train.dataset"), datasets)
     model = middle.selectbox(
         t("train.model"), models, index=models.index(base_name(app.home, "")), help=t("train.model_help")
     )

@@ -6,7 +6,7 @@ import streamlit as st
 
 from db.images import Images
 from workbench.components.gallery import gallery
-from workbench.components.shell import page, plain, t
+from workbench.components.shell import page, t
 from workbench.tasks.models import finished_runs
 from workbench.tasks.searching import search
 
@@ -29,7 +29,7 @@ with page("browse") as app:
             t("browse.model"),
             names,
             index=names.index(asked) if asked in names else 0,
-            format_func=lambda name: plain(name) if name else t("browse.base"),
+            format_func=lambda name: name or t("browse.base"),
         )
         file = st.file_uploader(t("browse.picture"), type=["jpg", "jpeg", "png", "webp"])
         sent = st.form_submit_button(t("browse.search"), type="primary", icon=":material/image_search:")

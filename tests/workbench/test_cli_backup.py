@@ -165,11 +165,11 @@ def test_check_finds_an_annotation_that_does_not_fit_its_text(songclip, filled):
 
 
 def test_check_says_so_of_a_damaged_database(songclip, home, filled):
+    (page,) = filled.execute("SELECT rootpage FROM sqlite_master WHERE name = 'passages'").fetchone()
     filled.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     filled.conn.close()
     data = bytearray(home.database.read_bytes())
-    half = len(data) // 2 // 4096 * 4096  # the schema stands in the first pages
-    data[half:] = b"\xa5" * (len(data) - half)
+    data[(page - 1) * 4096 : page * 4096] = b"\xa5" * 4096
     home.database.write_bytes(data)
     said = songclip("check", "--json")
     assert said.code == 1 and '"what": "database"' in said.out

@@ -74,10 +74,11 @@ def _train(root: click.Group) -> None:
     def train(context: Context, dataset: str, model: str, device: str, **options: Any) -> Answer:
         """Tune a model on a dataset; the best epoch by recall on the valid split is kept."""
         from db.experiments import Datasets
-        from workbench.tasks.models import base_name
+        from workbench.tasks.models import base_name, check_base
         from workbench.tasks.training import config_for
 
         Datasets(context.db).get(dataset)
+        check_base(context.home, model, device)
         config = config_for(base_name(context.home, model), **options)
         params = {"dataset": dataset, "model": model, "device": device, "options": config.to_dict()}
         result = run_in_foreground(context.home, "train", params, Bar(context)).result
@@ -118,8 +119,10 @@ def _measure(root: click.Group) -> None:
     def ablate(context: Context, dataset: str, model: str, epochs: int | None) -> Answer:
         """The five experiments: zero-shot, full, LoRA, kind of caption, rank."""
         from db.experiments import Datasets
+        from workbench.tasks.models import check_base
 
         Datasets(context.db).get(dataset)
+        check_base(context.home, model)
         params = {"dataset": dataset, "model": model, "epochs": epochs}
         result = run_in_foreground(context.home, "ablate", params, Bar(context)).result
         lines = (

@@ -38,7 +38,7 @@ def recall_chart(epochs: list[dict[str, Any]]) -> alt.Chart:
         .encode(
             x=alt.X("epoch:O", title=t("charts.epoch")),
             y=alt.Y("recall:Q", title=t("charts.recall"), scale=alt.Scale(domain=[0, 100])),
-            color=alt.Color("figure:N", title=None, legend=alt.Legend(orient="bottom")),
+            color=alt.Color("figure:N", title=None, legend=alt.Legend(orient="bottom", columns=2)),
             tooltip=["epoch", "figure", "recall"],
         )
         .properties(height=260)
@@ -57,5 +57,5 @@ def comparison_chart(rows: list[dict[str, Any]]) -> alt.LayerChart:
     )
     intervals = base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q", color=alt.Color("model:N", legend=None))
     chance = base.mark_tick(color="#8A8271", thickness=2).encode(x="chance:Q")
-    layers: alt.LayerChart = (intervals + points + chance).properties(height=28 * max(frame["model"].nunique(), 2))
+    layers: alt.LayerChart = (intervals + points + chance).properties(height=70 + 36 * frame["model"].nunique())
     return layers

@@ -21,10 +21,28 @@ _loaded: "dict[tuple[str, str, str, float], LoadedModel]" = {}
 
 
 def base_name(home: Home, model: str) -> str:
-    """The base model that a name means; without one the largest released model that is present, else mini."""
-    from core.model.loading import default_model
+    """The base model that a name means; without one the largest released model that is present, else mini.
 
-    return model or default_model(home.weights)
+    A file is named by its whole path, because a run is read again from anywhere.
+    """
+    from core.model.loading import default_model
+    from core.model.spec import MINI, RELEASED
+
+    if not model:
+        return default_model(home.weights)
+    file = Path(model).expanduser()
+    return str(file.absolute()) if model not in (MINI, *RELEASED) and file.is_file() else model
+
+
+def check_base(home: Home, model: str, device: str = "") -> None:
+    """Raise ModelError for a base model or a device that is not there, before anything is recorded."""
+    from core.model.device import checked_device
+    from core.model.loading import load_model
+
+    checked_device(device or "auto")
+    name = base_name(home, model)
+    if name not in model_names(home) and not Path(name).is_file():
+        load_model(name, home.weights)  # finds nothing to load, and says what is missing and where
 
 
 def model_names(home: Home) -> list[str]:
