@@ -108,7 +108,9 @@ def test_listed_by_status_without_the_deleted(db, annotations, passage, value):
 def test_a_suggestion_is_kept_as_it_came(suggestions, passage, value):
     suggestions.add(
         passage,
-        reply(value, prompt_version="3", parameters={"temperature": 0.1}, tokens_in=5, tokens_out=7, missing=("english",)),
+        reply(
+            value, prompt_version="3", parameters={"temperature": 0.1}, tokens_in=5, tokens_out=7, missing=("english",)
+        ),
     )
     stored = suggestions.latest(passage)
     assert (stored.raw, stored.value, stored.provider, stored.model) == ("as it came", value, "offline", "rules-1")

@@ -1,3 +1,4 @@
+import sqlite3
 import threading
 
 import pytest
@@ -23,7 +24,7 @@ def test_eight_threads_lose_no_write(home):
                 with transaction(passages.db):
                     passages.count()
                     passages.add([NewPassage("梦粱录", name, str(number))])
-        except Exception as error:
+        except sqlite3.Error as error:
             failed.append(error)
 
     threads = [threading.Thread(target=work, args=(str(name),)) for name in range(8)]

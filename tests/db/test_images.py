@@ -19,7 +19,9 @@ def pairs(db):
 
 
 def test_every_field_comes_back_as_it_was(images, new_image):
-    stored = new_image(1, title="断桥残雪", category="painting", source="西湖十景图", rights="CC0", note="绢本", work="w")
+    stored = new_image(
+        1, title="断桥残雪", category="painting", source="西湖十景图", rights="CC0", note="绢本", work="w"
+    )
     again = images.get(stored.id)
     assert again == stored
     assert (again.title, again.category, again.source, again.rights) == ("断桥残雪", "painting", "西湖十景图", "CC0")

@@ -90,7 +90,13 @@ def test_progress_is_written_while_it_runs_only(jobs):
     job = running(jobs)
     jobs.report(job.id, 3, 4, "progress.demo", {"name": "断桥"})
     now = jobs.get(job.id)
-    assert (now.done, now.total, now.message, now.details, now.progress) == (3, 4, "progress.demo", {"name": "断桥"}, 0.75)
+    assert (now.done, now.total, now.message, now.details, now.progress) == (
+        3,
+        4,
+        "progress.demo",
+        {"name": "断桥"},
+        0.75,
+    )
     assert now.heartbeat_at >= job.heartbeat_at
     jobs.end(job.id, JobState.FAILED, error="unexpected")
     jobs.report(job.id, 4, 4, "", {})
@@ -109,7 +115,12 @@ def test_ends_exactly_once(jobs, end):
     job = running(jobs)
     assert jobs.end(job.id, end, result={"made": 2}, error="unexpected", error_details={"kind": "X"})
     ended = jobs.get(job.id)
-    assert (ended.state, ended.result, ended.error, ended.error_details) == (end, {"made": 2}, "unexpected", {"kind": "X"})
+    assert (ended.state, ended.result, ended.error, ended.error_details) == (
+        end,
+        {"made": 2},
+        "unexpected",
+        {"kind": "X"},
+    )
     assert ended.finished_at and not ended.state.active
     for other in ENDS:
         assert not jobs.end(job.id, other)

@@ -98,7 +98,9 @@ def rewritten(backup, change):
             archive.writestr(name, data)
 
 
-@pytest.mark.parametrize("name", ["../evil.txt", "images/../../evil.txt", "/tmp/evil.txt", "C:/evil", "images\\..\\e", "."])
+@pytest.mark.parametrize(
+    "name", ["../evil.txt", "images/../../evil.txt", "/tmp/evil.txt", "C:/evil", "images\\..\\e", "."]
+)
 def test_a_zip_that_reaches_outside_is_refused(songclip, backup, tmp_path, name):
     rewritten(backup, lambda members: members | {name: b"evil"})
     before = files(tmp_path)

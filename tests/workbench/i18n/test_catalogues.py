@@ -42,7 +42,10 @@ FAMILIES = {
 
 @cache
 def trees() -> list[tuple[str, ast.Module]]:
-    files = [ROOT / "Home.py", *(f for room in ("core", "db", "workbench", "pages") for f in (ROOT / room).rglob("*.py"))]
+    files = [
+        ROOT / "Home.py",
+        *(f for room in ("core", "db", "workbench", "pages") for f in (ROOT / room).rglob("*.py")),
+    ]
     return [(str(file.relative_to(ROOT)), ast.parse(file.read_text(encoding="utf-8"))) for file in files]
 
 

@@ -32,7 +32,11 @@ def test_an_error_that_people_can_meet(home, jobs):
 def test_any_other_error_ends_it_too_with_its_traceback_in_the_log_only(home, jobs, caplog):
     with caplog.at_level(logging.ERROR):
         ended = run_job(home, submit(home, jobs, "breaks", {}).id)
-    assert (ended.state, ended.error, ended.error_details) == (JobState.FAILED, "unexpected", {"kind": "ZeroDivisionError"})
+    assert (ended.state, ended.error, ended.error_details) == (
+        JobState.FAILED,
+        "unexpected",
+        {"kind": "ZeroDivisionError"},
+    )
     assert "Traceback" in caplog.text
     assert "sk-0123456789" not in json.dumps(jobs.get(ended.id).error_details)
 

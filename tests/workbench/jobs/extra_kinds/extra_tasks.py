@@ -1,5 +1,6 @@
 """Tasks that end in each way a job can end."""
 
+import sys
 import time
 
 from core.errors import InputError
@@ -21,7 +22,7 @@ def steps(context, params):
         while number == params.get("wait_at") and not (context.home.path / "go").exists():
             stop_if_asked(context.progress)
             time.sleep(0.02)
-        print("a library prints here")
+        sys.stdout.write("a library prints here\n")
         with done.open("a", encoding="utf-8") as file:
             file.write(f"{number}\n")
         context.progress.report(number + 1, params["total"], "progress.annotating")
