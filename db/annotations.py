@@ -13,7 +13,11 @@ from core.texts.annotation import AnnotationValue, Status, value_from_json, valu
 from core.texts.offsets import check_spans
 from core.texts.passage import Passage
 from db.connection import now, transaction
-from db.passages import Passages, text_hash
+from db.passages import PASSAGE_COLUMNS, Passages, passage_from, text_hash
+
+
+def _annotation(passage_id: int, row: Sequence[Any]) -> Annotation:
+    return Annotation(passage_id, Status(row[0]), int(row[1]), value_from_json(row[2]), row[3], row[4])
 
 
 class Annotations:
@@ -30,7 +34,7 @@ class Annotations:
         ).fetchone()
         if row is None:
             return Annotation(passage_id)
-        return Annotation(passage_id, Status(row[0]), int(row[1]), value_from_json(row[2]), row[3], row[4])
+        return _annotation(passage_id, row)
 
     def save(
         self, passage_id: int, value: AnnotationValue, status: Status, *, revision: int, who: str, why: str
@@ -76,12 +80,12 @@ class Annotations:
         wanted = [status.value for status in statuses]
         marks = ", ".join("?" for _ in wanted)
         rows = self.db.execute(
-            "SELECT a.passage_id FROM annotations a JOIN passages p ON p.id = a.passage_id"
-            f" WHERE p.deleted_at IS NULL AND a.status IN ({marks}) ORDER BY a.passage_id",
+            f"SELECT {PASSAGE_COLUMNS}, a.status, a.revision, a.value, a.updated_at, a.updated_by"
+            " FROM annotations a JOIN passages p ON p.id = a.passage_id"
+            f" WHERE p.deleted_at IS NULL AND a.status IN ({marks}) ORDER BY p.id",
             wanted,
-        ).fetchall()
-        passages = Passages(self.db)
-        return [(passages.get(row[0]), self.get(row[0])) for row in rows]
+        )
+        return [(passage_from(row), _annotation(row[0], row[12:])) for row in rows]
 
 
 def _suggestion(row: Sequence[Any]) -> Suggestion:

@@ -179,6 +179,17 @@ class Pairs:
         " WHERE p.deleted_at IS NULL AND i.deleted_at IS NULL"
     )
 
+    def ready(self, statuses: Iterable[str]) -> tuple[int, int]:
+        """How many passages of these annotation statuses have pictures, and how many pictures those are."""
+        wanted = list(statuses)
+        marks = ", ".join("?" for _ in wanted)
+        row = self.db.execute(
+            f"SELECT count(DISTINCT pairs.passage_id), count(DISTINCT pairs.image_id) {self._LIVING}"
+            f" AND pairs.passage_id IN (SELECT passage_id FROM annotations WHERE status IN ({marks}))",
+            wanted,
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
     def all(self) -> list[Pair]:
         """Every connection between a passage and a picture that are not deleted, in order."""
         rows = self.db.execute(

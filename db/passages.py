@@ -14,7 +14,7 @@ from core.texts.passage import NewPassage, Passage
 from core.texts.variants import search_key, work_key
 from db.connection import now, row_id, transaction
 
-_COLUMNS = (
+PASSAGE_COLUMNS = (
     "p.id, p.source, p.chapter, p.text, p.work, p.file_id, p.edition, p.page, p.address, p.generated, p.created_at,"
     " p.deleted_at"
 )
@@ -26,7 +26,8 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _passage(row: Sequence[Any]) -> Passage:
+def passage_from(row: Sequence[Any]) -> Passage:
+    """The passage of a row that begins with PASSAGE_COLUMNS."""
     fields: list[Any] = [*row[:9], bool(row[9]), *row[10:12]]
     return Passage(*fields)
 
@@ -92,10 +93,10 @@ class Passages:
 
     def get(self, passage_id: int) -> Passage:
         """The passage, deleted or not; NotFoundError when there never was one."""
-        row = self.db.execute(f"SELECT {_COLUMNS} FROM passages p WHERE p.id = ?", [row_id(passage_id)]).fetchone()
+        row = self.db.execute(f"SELECT {PASSAGE_COLUMNS} FROM passages p WHERE p.id = ?", [row_id(passage_id)]).fetchone()
         if row is None:
             raise NotFoundError("passage_not_found", id=passage_id)
-        return _passage(row)
+        return passage_from(row)
 
     def _where(self, wanted: PassageFilter) -> tuple[str, list[Any]]:
         clauses = ["p.deleted_at IS NOT NULL" if wanted.deleted else "p.deleted_at IS NULL"]
@@ -123,13 +124,13 @@ class Passages:
         """One page of the matching passages in order of their id."""
         where, values = self._where(wanted)
         rows = self.db.execute(
-            f"SELECT {_COLUMNS}, coalesce(a.status, 'new'),"
+            f"SELECT {PASSAGE_COLUMNS}, coalesce(a.status, 'new'),"
             " (SELECT count(*) FROM pairs JOIN images i ON i.id = pairs.image_id"
             "  WHERE pairs.passage_id = p.id AND i.deleted_at IS NULL)"
             f" {_JOINED} WHERE {where} ORDER BY p.id LIMIT ? OFFSET ?",
             [*values, limit, offset],
         ).fetchall()
-        return [PassageSummary(_passage(row), Status(row[12]), int(row[13])) for row in rows]
+        return [PassageSummary(passage_from(row), Status(row[12]), int(row[13])) for row in rows]
 
     def ids(self, wanted: PassageFilter = PassageFilter()) -> list[int]:
         """The ids of all matching passages, in order."""
@@ -167,19 +168,19 @@ class Passages:
     def by_text(self, text: str) -> list[Passage]:
         """The passages with exactly this text."""
         rows = self.db.execute(
-            f"SELECT {_COLUMNS} FROM passages p WHERE p.text_hash = ? AND p.deleted_at IS NULL ORDER BY p.id",
+            f"SELECT {PASSAGE_COLUMNS} FROM passages p WHERE p.text_hash = ? AND p.deleted_at IS NULL ORDER BY p.id",
             [text_hash(text)],
         ).fetchall()
-        return [_passage(row) for row in rows]
+        return [passage_from(row) for row in rows]
 
     def by_file_id(self, source: str, file_id: str) -> list[Passage]:
         """The passages of a work that carry this identifier of their file."""
         rows = self.db.execute(
-            f"SELECT {_COLUMNS} FROM passages p WHERE p.work = ? AND p.file_id = ? AND p.deleted_at IS NULL"
+            f"SELECT {PASSAGE_COLUMNS} FROM passages p WHERE p.work = ? AND p.file_id = ? AND p.deleted_at IS NULL"
             " ORDER BY p.id",
             [work_key(source), file_id],
         ).fetchall()
-        return [_passage(row) for row in rows]
+        return [passage_from(row) for row in rows]
 
     def update(self, changed: Passage, *, who: str) -> None:
         """Store a corrected text or citation, keeping what stood before; who reads it next sees the new one.

@@ -34,13 +34,13 @@ PRESETS: dict[str, TrainConfig] = {
         lora=LoraConfig(rank=2, alpha=4, dropout=0.25, rslora=True, targets=("q", "k", "v")),
     ),
     MINI: TrainConfig(
-        epochs=10,
-        batch_size=64,
-        learning_rate=2e-3,
+        epochs=20,
+        batch_size=32,
+        learning_rate=4e-3,
         lora=LoraConfig(rank=16, alpha=32, targets=("q", "k", "v", "o", "mlp")),
     ),
 }
-FULL_RATE = {MINI: 5e-4}
+FULL_RATE = {MINI: 1e-3}
 FULL_RATE_RELEASED = 1e-5
 """A full fine-tune of a released model wants a tenth of the rate of adapters; more forgets what it knew."""
 

@@ -7,9 +7,10 @@ from core.dataset.splits import SPLITS
 from core.records import DatasetRecord
 from core.texts.annotation import Status
 from db.experiments import Datasets
+from db.images import Pairs
 from workbench.components.job_panel import start_job
 from workbench.components.shell import App, page, plain, t
-from workbench.tasks.datasets import CAPTION_KINDS, DEFAULT_KINDS, checked_name, gather
+from workbench.tasks.datasets import CAPTION_KINDS, DEFAULT_KINDS, checked_name
 
 CONFIRMED = (Status.APPROVED,)
 OTHERS = (Status.SUBMITTED, Status.DRAFT, Status.SUGGESTED)
@@ -36,10 +37,11 @@ def build_form(app: App) -> None:
     statuses = [status.value for status in (*CONFIRMED, *others)]
     if others:
         st.warning(t("dataset.unconfirmed"))
-    preview = gather(app.db, statuses=statuses, kinds=kinds)
-    st.markdown(t("dataset.preview", passages=len(preview.used), images=len(preview.images), texts=preview.text_count))
-    excluded(preview.excluded)
-    if st.button(t("dataset.build"), type="primary", disabled=not len(preview.images), icon=":material/dataset:"):
+    passages, images = Pairs(app.db).ready(statuses)
+    st.markdown(t("dataset.preview", passages=passages, images=images))
+    if any(record.name == name.strip() for record in Datasets(app.db).all()):
+        st.warning(t("dataset.replaces"))
+    if st.button(t("dataset.build"), type="primary", disabled=not images, icon=":material/dataset:"):
         params = {
             "name": checked_name(name),
             "kinds": kinds,

@@ -188,3 +188,10 @@ def test_flash_attn_2_is_named_instead_of_a_crash(tmp_path, state):
 def test_a_tiny_picture_is_stretched(model):
     assert model.preprocess(Image.new("RGB", (1, 3))).shape == (3, 32, 32)
     assert model.preprocess(Image.new("RGB", (1, 3))).dtype == np.uint8
+
+
+def test_the_shipped_mini_model_encodes(tmp_path, texts, pictures):
+    model = load_model("mini", tmp_path)
+    assert (model.spec.resolution, len(model.fingerprint)) == (112, 64)
+    assert model.text_features(model.tokenize(texts)).shape == (5, model.spec.dim)
+    assert model.image_features(torch.from_numpy(model.preprocess(pictures[0]))[None]).shape == (1, model.spec.dim)
