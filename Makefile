@@ -1,6 +1,8 @@
 # Every target makes .venv first; nothing else needs to be installed by hand (Python 3.11+ and make).
 PYTHON ?= python3
 VENV   := .venv
+# Threads that spin while they wait make torch several times slower when two processes share the cores.
+export OMP_WAIT_POLICY ?= passive
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 

@@ -1,9 +1,13 @@
 """The ``songclip`` command."""
 
+import os
 import sys
 from pathlib import Path
 
 import click
+
+# Before torch is imported: waiting threads that spin make a training several times slower beside any other work.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from workbench.commands import base, images, models, system, texts
 from workbench.commands import jobs as job_commands

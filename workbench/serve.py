@@ -51,7 +51,7 @@ def port_is_free(address: str, port: int) -> bool:
 
 
 def _start(role: str, home: Home, settings: Settings, own: Path | None) -> "subprocess.Popen[bytes]":
-    environment = {**os.environ, HOME_VARIABLE: str(home.path)}
+    environment = {"OMP_WAIT_POLICY": "passive", **os.environ, HOME_VARIABLE: str(home.path)}
     environment.pop(OWN_HOME_VARIABLE, None)
     if own:
         environment[OWN_HOME_VARIABLE] = str(own)

@@ -167,17 +167,15 @@ def _metrics_log(file: Path, *, fresh: bool) -> Callable[[dict[str, Any]], None]
 
 def _write_model(folder: Path, model: "LoadedModel", config: "TrainConfig", result: "TrainResult") -> dict[str, Any]:
     from core.model.adapters import save_adapter
-    from core.model.lora import merged_state_dict
     from core.model.spec import RELEASED
-    from core.model.weights import save_merged, write_safetensors
+    from core.model.weights import save_merged
 
     adapter, merged = "", ""
     if config.method == "lora":
         save_adapter(folder / ADAPTER, model, config.lora)
         adapter = str(folder / ADAPTER)
     else:
-        about = {"kind": "full", "model": model.spec.name, "config": dict(model.spec.config)}
-        write_safetensors(folder / FULL, merged_state_dict(model.clip), about)
+        save_merged(folder / FULL, model.clip, model.spec)
     if model.spec.name in RELEASED:
         save_merged(folder / MERGED, model.clip, model.spec)
         merged = str(folder / MERGED)
