@@ -93,7 +93,9 @@ class Passages:
 
     def get(self, passage_id: int) -> Passage:
         """The passage, deleted or not; NotFoundError when there never was one."""
-        row = self.db.execute(f"SELECT {PASSAGE_COLUMNS} FROM passages p WHERE p.id = ?", [row_id(passage_id)]).fetchone()
+        row = self.db.execute(
+            f"SELECT {PASSAGE_COLUMNS} FROM passages p WHERE p.id = ?", [row_id(passage_id)]
+        ).fetchone()
         if row is None:
             raise NotFoundError("passage_not_found", id=passage_id)
         return passage_from(row)

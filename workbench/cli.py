@@ -1,6 +1,7 @@
 """The ``songclip`` command."""
 
 import os
+import logging
 import sys
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def main() -> None:
     """Entry point; UTF-8 on every system, since sentences and passages are Chinese."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    # Else Python itself prints a warning on standard error while no log file is open yet.
+    logging.getLogger().addHandler(logging.NullHandler())
     songclip()
 
 

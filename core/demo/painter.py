@@ -18,8 +18,10 @@ GENERATED_MARK = "songclip demo: generated picture of an imagined scene, not a s
 """Written into the comment of every picture's file; nothing is written into its pixels."""
 
 JPEG_QUALITY = 86
-_MIDDLES = {"left": 122.0, "middle": 224.0, "right": 326.0}
-_LEVELS = {"near": (362.0, 1.2), "far": (256.0, 0.78)}
+_COLUMNS = ("left", "middle", "right")
+_MIDDLES = (78.0, 224.0, 370.0)
+_ROWS = {"near": (402.0, 148.0, 152.0), "far": (256.0, 130.0, 124.0)}
+"""Ground line, width and height of a field."""
 Placed = tuple[str, float, float, float]
 """Kind, middle and ground line in sheet units, scale."""
 
@@ -62,41 +64,31 @@ def paint_png(scene: Scene, size: tuple[int, int] = (448, 448)) -> bytes:
 
 
 def arrange(scene: Scene) -> list[Placed]:
-    """Where everything stands: the main feature ``count`` times, then the second one, in sheet units."""
-    level, scale = _LEVELS[scene.depth]
-    near = scene.depth == "near"
-    lateral = scene.relation in ("east_of", "west_of")
-    width, height = EXTENT[scene.kind]
-    second_width, second_height = EXTENT[scene.second]
-    spacing = width * 0.86
-    cluster = width + spacing * (scene.count - 1)
-    main_scale = min(scale, (196.0 if lateral else 236.0) / cluster)
-    middle = _MIDDLES[scene.side]
-    half = cluster * main_scale / 2
-    if lateral:
-        second_scale = min(scale * 0.9, 124.0 / second_width)
-        way = 1 if scene.relation == "east_of" else -1
-        edge = second_width * second_scale / 2 + 5
-        second_x = middle + way * (half + edge + 4)
-        shift = min(0.0, SHEET - edge - second_x) if way > 0 else max(0.0, edge - second_x)
-        middle, second_x, second_y = middle + shift, second_x + shift, level - 6
-    elif scene.relation == "in_front_of":
-        level -= 26 if near else 10
-        second_scale = min(1.0, 150.0 / second_width, (96.0 if near else 90.0) / second_height)
-        second_x, second_y = middle + 0.15 * half, 434.0 if near else 352.0
-    else:
-        level += 18 if near else 46
-        main_scale = min(main_scale, (140.0 if near else 82.0) / height)
-        half = cluster * main_scale / 2
-        second_scale = min(0.74 if near else 0.58, 104.0 / second_width)
-        second_x, second_y = middle, level - height * main_scale - 4
-    middle = min(max(middle, half + 4), SHEET - half - 4)
-    placed: list[Placed] = [(scene.second, second_x, second_y, second_scale)]
-    for index in range(scene.count):
-        offset = (index - (scene.count - 1) / 2) * spacing * main_scale
-        drop = (0.0, -9.0, 5.0)[index] * main_scale if scene.count > 1 else 0.0
-        placed.append((scene.kind, middle + offset, level + drop, main_scale))
+    """Where everything stands: the main feature ``count`` times, then the second one, in sheet units.
+
+    The sheet is a chequer of three columns and two rows; each feature fills one field of it.
+    """
+    column, row = _COLUMNS.index(scene.side), scene.depth
+    way = {"east_of": 1, "west_of": -1}.get(scene.relation, 0)
+    other_row = row if way else {"near": "far", "far": "near"}[row]
+    rng = random.Random(f"songclip placing {scene.seed}")
+    placed = _field(scene.second, 1, column + way, other_row, rng) + _field(scene.kind, scene.count, column, row, rng)
     return sorted(placed, key=lambda item: item[2])
+
+
+def _field(kind: str, count: int, column: int, row: str, rng: random.Random) -> list[Placed]:
+    """``count`` of a kind in one field: one alone fills it, two stand side by side, three as a triangle."""
+    level, field_width, field_height = _ROWS[row]
+    middle = _MIDDLES[column] + rng.uniform(-5, 5)
+    level += rng.uniform(-4, 4)
+    width, height = EXTENT[kind]
+    if count == 1:
+        scale = min(field_width / width, field_height / height)
+        return [(kind, middle, level, scale)]
+    scale = min(field_width * 0.62 / width, field_height * 0.62 / height)
+    reach = min(width * scale * 0.52, field_width * 0.5)
+    pair = [(kind, middle - reach, level - 3, scale), (kind, middle + reach, level + 2, scale)]
+    return pair if count == 2 else [*pair, (kind, middle, level - height * scale * 0.72, scale)]
 
 
 def _contours(b: Brush, scene: Scene, ground: Ground) -> None:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.demo.captions import full_caption, modern_captions
-from core.demo.scenes import Scene, make_scenes
+from core.demo.scenes import make_scenes
 from core.demo.worlds import paint_pixels
 from core.model.preprocess import normalise, prepare_text
 from core.model.spec import CONTEXT_LENGTH, MINI_FOLDER, MINI_WEIGHTS, mini_config
@@ -39,8 +39,8 @@ class PretrainConfig:
     scenes: int = 8000
     validation: int = 500
     epochs: int = 8
-    batch_size: int = 128
-    learning_rate: float = 1.5e-3
+    batch_size: int = 64
+    learning_rate: float = 1.2e-3
     weight_decay: float = 0.05
     warmup: float = 0.08
     seed: int = 1127
@@ -59,10 +59,10 @@ def pretrain(
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     model = build_mini()
+    place_patches(model)
     scenes = make_scenes(config.scenes, config.seed, part="pretraining")
     watch.report(0, config.epochs, "progress.demo_painting", count=len(scenes))
     pixels = paint_pixels(scenes, workers)
-    whiten_patches(model, pixels[:400])
     rng = random.Random(f"songclip pretraining {config.seed}")
     steps = config.epochs * (len(scenes) // config.batch_size)
     optimizer = _optimizer(model, config)
@@ -70,7 +70,8 @@ def pretrain(
     for epoch in range(config.epochs):
         captions = [modern_captions(scene, rng, 1)[0] for scene in scenes]
         tokens = tokenize(captions)
-        order = _order(scenes, epoch, config.batch_size, rng)
+        order = list(range(len(scenes)))
+        rng.shuffle(order)
         loss_sum, batches = 0.0, len(order) // config.batch_size
         for batch in range(batches):
             stop_if_asked(watch)
@@ -99,21 +100,19 @@ def build_mini() -> nn.Module:
     return cast(nn.Module, CLIP(**mini_config()))
 
 
-def whiten_patches(model: nn.Module, pixels: NDArray[np.uint8]) -> None:
-    """Start the patch embedding as a whitening of painted patches (principal axes, Jarrett and LeCun 2009).
+def place_patches(model: nn.Module) -> None:
+    """Start the patches' position embeddings as sines and cosines of column and row.
 
-    From a random start a patch is little more than its mean colour for many epochs; whitened, its strokes weigh as
-    much, and buildings are told apart several times sooner.
+    Neighbours then look alike from the first step, as in a trained model; a random start has to find that out, and on
+    so few pictures it takes epochs.
     """
-    kernel = cast(Any, model).visual.conv1.weight
-    width, _, patch, _ = kernel.shape
+    embedding = cast(Any, model).visual.positional_embedding
+    side, width = math.isqrt(len(embedding) - 1), embedding.shape[1]
+    waves = 1.5 / 20 ** (torch.arange(width // 4) / (width // 4))
+    row, column = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    parts = [turn(axis.reshape(-1, 1) * waves) for axis in (row, column) for turn in (torch.sin, torch.cos)]
     with torch.no_grad():
-        patches = F.unfold(normalise(torch.from_numpy(pixels)), patch, stride=patch)
-        rows = patches.transpose(1, 2).reshape(-1, patches.shape[1]).double()
-        values, axes = torch.linalg.eigh(torch.cov(rows.T))
-        strongest = slice(-width, None)
-        whitening = axes[:, strongest] / (values[strongest] + 1e-2).sqrt()
-        kernel.copy_(whitening.T.reshape(kernel.shape).to(kernel.dtype))
+        embedding[1:] = 0.3 * torch.cat(parts, dim=1)
 
 
 def tokenize(texts: Sequence[str]) -> Tensor:
@@ -168,24 +167,6 @@ def save_mini(model: nn.Module, path: Path, config: PretrainConfig, figures: dic
     part = path.with_name(path.name + ".part")
     part.write_bytes(data)
     part.replace(path)
-
-
-def _order(scenes: Sequence[Scene], epoch: int, batch_size: int, rng: random.Random) -> list[int]:
-    """The scenes of an epoch, batch after batch.
-
-    In every epoch but the first two of three batches hold scenes of one season, ground and weather: these are seen at
-    a glance, and with them equal the model has to look at the buildings.
-    """
-    order = list(range(len(scenes)))
-    rng.shuffle(order)
-    if epoch:
-        free = len(order) // 3
-        alike = sorted(order[free:], key=lambda i: (scenes[i].season, scenes[i].ground, scenes[i].weather))
-        order = order[:free] + alike
-    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-    full = [batch for batch in batches if len(batch) == batch_size]
-    rng.shuffle(full)
-    return [index for batch in full for index in batch]
 
 
 def _loss(model: nn.Module, pixels: Tensor, tokens: Tensor) -> Tensor:

@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 
+import click
 import pytest
+from click.testing import CliRunner
 from openpyxl import Workbook
 
 from core.records import JobState
@@ -13,6 +15,7 @@ from db.annotations import Annotations
 from db.images import Images, Pairs
 from db.jobs import Jobs
 from db.passages import PassageFilter, Passages
+from workbench.commands import base
 
 
 def texts(home):
@@ -25,6 +28,20 @@ def test_only_the_document_stands_on_standard_output(home, raw_texts):
     assert json.loads(ended.stdout.decode("utf-8")) == {"imported": 3, "duplicates": 0, "rejected": []}
     assert ended.stdout.count(b"\n") == 1
     assert len(texts(home)) == 3
+
+
+def test_what_a_library_prints_does_not_join_the_document(home):
+    group = click.Group()
+
+    @base.command(group, "noisy")
+    def noisy(context):
+        """Print as a library would."""
+        sys.stdout.write("loading weights …\n")
+        return base.Answer({"sound": True})
+
+    ended = CliRunner().invoke(group, ["noisy", "--json"], obj=base.context_for(home.path))
+    assert json.loads(ended.stdout) == {"sound": True}
+    assert "loading weights" in ended.stderr
 
 
 def test_a_second_import_doubles_nothing(songclip, home, raw_texts):

@@ -42,6 +42,11 @@ class Context:
         log_to(self.home.logs / "songclip.log", self.settings.log_level)
         return db
 
+    def open_log(self) -> None:
+        """Write to the home's log even when the command failed before it opened the database."""
+        if self.home.exists():
+            log_to(self.home.logs / "songclip.log")
+
     def say(self, key: str, **details: object) -> str:
         """A sentence in the language of the shell."""
         return translate(key, self.language, **details)
@@ -70,10 +75,12 @@ def command(group: click.Group, name: str) -> Callable[[Callable[..., Answer | N
                 click.echo(explain(error, context.language), err=True)
                 sys.exit(130)
             except SongclipError as error:
+                context.open_log()
                 logger.warning("%s: %s", name, error)
                 click.echo(explain(error, context.language), err=True)
                 sys.exit(1)
             except Exception as error:  # the end of the line: the log has it, the screen a sentence
+                context.open_log()
                 logger.exception("%s broke", name)
                 click.echo(context.say("errors.unexpected", kind=type(error).__name__), err=True)
                 sys.exit(1)

@@ -106,7 +106,7 @@ def test_one_dispatcher_a_home(home, jobs, until):
     assert not is_dispatching(home)
     with FileLock(home.locks / "dispatcher.lock"):
         assert is_dispatching(home)
-        worker = threading.Thread(target=lambda: Dispatcher(home).run(ended))
+        worker = threading.Thread(target=lambda: Dispatcher(home).run(ended), daemon=True)
         worker.start()
         worker.join(0.3)
         assert jobs.get(job.id).state is JobState.STARTING

@@ -43,7 +43,7 @@ def test_any_other_error_ends_it_too_with_its_traceback_in_the_log_only(home, jo
 
 def test_asked_to_stop_it_ends_as_cancelled_and_goes_on_when_resumed(home, jobs, until):
     job = submit(home, jobs, "steps", {"total": 4, "wait_at": 2})
-    worker = threading.Thread(target=run_job, args=(home, job.id))
+    worker = threading.Thread(target=run_job, args=(home, job.id), daemon=True)
     worker.start()
     until(lambda: (home.path / f"steps-{job.id}.txt").exists() and jobs.get(job.id).state is JobState.RUNNING)
     assert is_alive(home, job.id)
