@@ -1,7 +1,7 @@
 """The ``songclip`` command."""
 
-import os
 import logging
+import os
 import sys
 from pathlib import Path
 

@@ -3,6 +3,7 @@
 import functools
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -44,7 +45,7 @@ class Context:
 
     def open_log(self) -> None:
         """Write to the home's log even when the command failed before it opened the database."""
-        if self.home.exists():
+        if self.home.exists() and os.access(self.home.logs, os.W_OK):
             log_to(self.home.logs / "songclip.log")
 
     def say(self, key: str, **details: object) -> str:
