@@ -63,6 +63,8 @@ class Suggestion:
     tokens_in: int
     tokens_out: int
     created_at: str
+    job_id: int | None
+    error_details: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,7 @@ class Job:
     started_at: str
     heartbeat_at: str
     finished_at: str
+    needs_key: bool
 
     @property
     def progress(self) -> float:

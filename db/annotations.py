@@ -75,6 +75,17 @@ class Annotations:
         ).fetchall()
         return [Revision(row[0], row[1], Status(row[2]), value_from_json(row[3]), *row[4:]) for row in rows]
 
+    def approved_at(self, moment: str) -> list[tuple[str, AnnotationValue]]:
+        """Text and value of each passage whose annotation was approved at that time, as it was then."""
+        rows = self.db.execute(
+            "SELECT p.text, r.value FROM annotation_revisions r JOIN passages p ON p.id = r.passage_id"
+            " WHERE r.status = 'approved' AND p.deleted_at IS NULL AND r.revision ="
+            " (SELECT max(s.revision) FROM annotation_revisions s WHERE s.passage_id = r.passage_id AND s.at <= ?)"
+            " ORDER BY r.passage_id",
+            [moment],
+        ).fetchall()
+        return [(row[0], value_from_json(row[1])) for row in rows]
+
     def with_status(self, statuses: Iterable[Status]) -> list[tuple[Passage, Annotation]]:
         """Passages whose annotation stands at one of the statuses, in order of their id."""
         wanted = [status.value for status in statuses]
@@ -90,7 +101,15 @@ class Annotations:
 
 def _suggestion(row: Sequence[Any]) -> Suggestion:
     value = value_from_json(row[7]) if row[7] else None
-    fields: list[Any] = [*row[:5], json.loads(row[5]), row[6], value, tuple(json.loads(row[8])), *row[9:]]
+    fields: list[Any] = [
+        *row[:5],
+        json.loads(row[5]),
+        row[6],
+        value,
+        tuple(json.loads(row[8])),
+        *row[9:15],
+        json.loads(row[15]),
+    ]
     return Suggestion(*fields)
 
 
@@ -99,19 +118,22 @@ class Suggestions:
 
     _COLUMNS = (
         "id, passage_id, provider, model, prompt_version, parameters, raw, value, missing, error, text_hash,"
-        " tokens_in, tokens_out, created_at"
+        " tokens_in, tokens_out, created_at, job_id, error_details"
     )
 
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    def add(self, passage: Passage, reply: Reply) -> int:
-        """Store a reply. A passage nobody touched yet becomes ``suggested``; a scholar's value stays as it is."""
+    def add(self, passage: Passage, reply: Reply, *, key: str = "", job_id: int | None = None) -> int | None:
+        """Store a reply. A passage nobody touched yet becomes ``suggested``; a scholar's value stays as it is.
+
+        A ``key`` names the requests it came from: the same reply is stored once, and None is returned the next time.
+        """
         with transaction(self.db):
             row = self.db.execute(
                 "INSERT INTO suggestions (passage_id, provider, model, prompt_version, parameters, raw, value, missing,"
-                " error, text_hash, tokens_in, tokens_out, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                " error, error_details, text_hash, tokens_in, tokens_out, created_at, key, job_id)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
                 [
                     passage.id,
                     reply.provider,
@@ -122,12 +144,17 @@ class Suggestions:
                     value_to_json(reply.value) if reply.value is not None else None,
                     json.dumps(reply.missing),
                     reply.error.code if reply.error else "",
+                    json.dumps(reply.error.details if reply.error else {}, ensure_ascii=False, default=str),
                     text_hash(passage.text),
                     reply.tokens_in,
                     reply.tokens_out,
                     now(),
+                    key,
+                    job_id,
                 ],
             ).fetchone()
+            if row is None:
+                return None
             annotations = Annotations(self.db)
             if reply.value is not None and annotations.get(passage.id).status is Status.NEW:
                 current = annotations.get(passage.id)
@@ -156,6 +183,37 @@ class Suggestions:
             [passage.id, text_hash(passage.text)],
         ).fetchone()
         return _suggestion(row) if row else None
+
+    def has(self, passage_id: int, key: str) -> bool:
+        """Whether the reply to these requests is stored already."""
+        row = self.db.execute(
+            "SELECT 1 FROM suggestions WHERE passage_id = ? AND key = ? AND key <> ''", [passage_id, key]
+        ).fetchone()
+        return row is not None
+
+    def of_job(self, job_id: int) -> list[Suggestion]:
+        """What a job stored, the newest for each passage, in order of the passages."""
+        rows = self.db.execute(
+            f"SELECT {self._COLUMNS} FROM suggestions"
+            " WHERE id IN (SELECT max(id) FROM suggestions WHERE job_id = ? GROUP BY passage_id) ORDER BY passage_id",
+            [job_id],
+        ).fetchall()
+        return [_suggestion(row) for row in rows]
+
+    def readable(self) -> dict[int, list[Suggestion]]:
+        """Every suggestion with a value for passages that are approved, oldest first, by passage."""
+        rows = self.db.execute(
+            f"SELECT {self._COLUMNS} FROM suggestions WHERE value IS NOT NULL AND passage_id IN"
+            " (SELECT passage_id FROM annotations WHERE status = 'approved') ORDER BY id"
+        )
+        found: dict[int, list[Suggestion]] = {}
+        for row in rows:
+            found.setdefault(row[1], []).append(_suggestion(row))
+        return found
+
+    def asked_about(self) -> set[int]:
+        """The passages somebody was ever asked about."""
+        return {int(row[0]) for row in self.db.execute("SELECT DISTINCT passage_id FROM suggestions").fetchall()}
 
     def failed(self, ids: Iterable[int]) -> list[tuple[int, str]]:
         """Of these passages, those whose newest suggestion could not be read, with the error's code."""

@@ -13,7 +13,7 @@ from db.connection import now, row_id, transaction
 
 _COLUMNS = (
     "id, kind, lane, state, params, done, total, message, details, result, error, error_details, stop_requested,"
-    " attempt, created_at, started_at, heartbeat_at, finished_at"
+    " attempt, created_at, started_at, heartbeat_at, finished_at, needs_key"
 )
 _ACTIVE = "('queued', 'starting', 'running')"
 
@@ -29,7 +29,7 @@ def _job(row: Sequence[Any]) -> Job:
             fields[number] = json.loads(row[number])
         elif name == "state":
             fields[number] = JobState(row[number])
-        elif name == "stop_requested":
+        elif name in ("stop_requested", "needs_key"):
             fields[number] = bool(row[number])
     return Job(*fields)
 
@@ -40,14 +40,24 @@ class Jobs:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    def submit(self, kind: str, lane: str, params: dict[str, Any], *, key: str = "", running: bool = False) -> Job:
+    def submit(
+        self,
+        kind: str,
+        lane: str,
+        params: dict[str, Any],
+        *,
+        key: str = "",
+        running: bool = False,
+        needs_key: bool = False,
+    ) -> Job:
         """Queue a job, or record one that runs in this very process.
 
-        Raises ConflictError when an active job has the same key: a double click starts one job.
+        Raises ConflictError when an active job has the same key: a double click starts one job. A job that
+        ``needs_key`` waits for a process that holds its key, see :meth:`claim_with_key`.
         """
         with transaction(self.db):
             row = self.db.execute(
-                "INSERT INTO jobs (kind, lane, state, key, params, created_at) VALUES (?, ?, ?, ?, ?, ?)"
+                "INSERT INTO jobs (kind, lane, state, key, params, created_at, needs_key) VALUES (?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT DO NOTHING RETURNING id",
                 [
                     kind,
@@ -56,6 +66,7 @@ class Jobs:
                     key or uuid.uuid4().hex,
                     _encode(params),
                     now(),
+                    needs_key,
                 ],
             ).fetchone()
             if row is None:
@@ -88,10 +99,21 @@ class Jobs:
         with transaction(self.db):
             rows = self.db.execute(
                 "UPDATE jobs SET state = 'starting' WHERE id IN (SELECT min(id) FROM jobs WHERE state = 'queued'"
-                " AND lane NOT IN (SELECT lane FROM jobs WHERE state IN ('starting', 'running')) GROUP BY lane)"
+                " AND NOT needs_key AND lane NOT IN"
+                " (SELECT lane FROM jobs WHERE state IN ('starting', 'running')) GROUP BY lane)"
                 " RETURNING id"
             ).fetchall()
         return [self.get(int(row[0])) for row in rows]
+
+    def claim_with_key(self, job_id: int) -> bool:
+        """Take one job that waits for its key, for a process that holds the key; False while its lane works."""
+        with transaction(self.db):
+            changed = self.db.execute(
+                "UPDATE jobs SET state = 'starting' WHERE id = ? AND state = 'queued' AND needs_key"
+                " AND lane NOT IN (SELECT lane FROM jobs WHERE state IN ('starting', 'running'))",
+                [row_id(job_id)],
+            ).rowcount
+        return changed == 1
 
     def begin(self, job_id: int) -> bool:
         """Say that the process of this job lives; False when the job is not waiting to begin (any more)."""

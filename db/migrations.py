@@ -179,3 +179,49 @@ def m001_the_house(db: Database) -> None:
         );
         """,
     )
+
+
+@migrations()
+def m002_calls_and_prompts(db: Database) -> None:
+    """Prompts as versioned records, every paid call, and jobs that wait for a key."""
+    _run(
+        db,
+        """
+        CREATE TABLE prompts (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            system TEXT NOT NULL,
+            instructions TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            created_by TEXT NOT NULL,
+            UNIQUE (name, version)
+        );
+
+        CREATE TABLE calls (
+            id INTEGER PRIMARY KEY,
+            key TEXT NOT NULL,
+            passage_id INTEGER NOT NULL REFERENCES passages (id),
+            job_id INTEGER REFERENCES jobs (id),
+            address TEXT NOT NULL,
+            model TEXT NOT NULL,
+            raw TEXT NOT NULL,
+            finish_reason TEXT NOT NULL DEFAULT '',
+            error TEXT NOT NULL DEFAULT '',
+            tokens_in INTEGER NOT NULL DEFAULT 0,
+            tokens_out INTEGER NOT NULL DEFAULT 0,
+            seconds REAL NOT NULL DEFAULT 0,
+            created_at TEXT NOT NULL
+        );
+        CREATE INDEX calls_key ON calls (key);
+        CREATE INDEX calls_job ON calls (job_id, passage_id);
+
+        ALTER TABLE suggestions ADD COLUMN key TEXT NOT NULL DEFAULT '';
+        ALTER TABLE suggestions ADD COLUMN job_id INTEGER REFERENCES jobs (id);
+        ALTER TABLE suggestions ADD COLUMN error_details TEXT NOT NULL DEFAULT '{}';
+        CREATE UNIQUE INDEX suggestions_key ON suggestions (passage_id, key) WHERE key <> '';
+        CREATE INDEX suggestions_job ON suggestions (job_id);
+
+        ALTER TABLE jobs ADD COLUMN needs_key INTEGER NOT NULL DEFAULT 0;
+        """,
+    )

@@ -28,6 +28,7 @@ ENTRIES = (
     Entry("texts/passages.py", "texts", "passages", ":material/menu_book:"),
     Entry("texts/annotate.py", "texts", "annotate", ":material/auto_awesome:"),
     Entry("texts/review.py", "texts", "review", ":material/edit_note:"),
+    Entry("texts/quality.py", "texts", "quality", ":material/grading:"),
     Entry("images/collection.py", "images", "collection", ":material/imagesmode:"),
     Entry("images/pairs.py", "images", "pairs", ":material/link:"),
     Entry("model/dataset.py", "model", "dataset", ":material/dataset:"),

@@ -7,19 +7,24 @@ come in anybody's words: they are mapped to the closed lists, and the words are 
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from core.annotation.locating import Locator, bare
 from core.errors import InputError
 from core.texts.annotation import AnnotationValue, Certainty, Entity, Relation, Span
-from core.texts.offsets import check_spans, find_all, find_folded
+from core.texts.offsets import check_spans
 from core.texts.variants import fold, search_key
-from core.texts.vocabulary import map_kind, map_relation, map_type, relation_type
+from core.texts.vocabulary import label_key, map_kind, map_relation, map_type, place_type, relation_type
 
 MAX_NAME = 200
 MAX_ITEMS = 5000
+
+_Key = tuple[str, str, str]
+_PLAIN_RELATIONS = frozenset(["other", "其他", "其他关系"])
 
 _UNSTORABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _FENCED = re.compile(r"^\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
@@ -107,6 +112,23 @@ def field_paths(error: ValidationError) -> str:
     return ", ".join(dict.fromkeys(paths[:10]))
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in a reply that was kept and that a scholar should look at; the sentence is ``problems.CODE``.
+
+    ``name`` is the entity's (or the relation's subject), ``label`` the wording of its type, both as the model wrote.
+    """
+
+    code: str
+    name: str = ""
+    label: str = ""
+
+    @property
+    def key(self) -> str:
+        """The catalogue key of its sentence."""
+        return f"problems.{self.code}"
+
+
 def parse_reply(data: Mapping[str, Any] | str, text: str) -> AnnotationValue:
     """A reply, as an object or as JSON (plain or in a code fence), as an annotation of the passage ``text``.
 
@@ -117,10 +139,18 @@ def parse_reply(data: Mapping[str, Any] | str, text: str) -> AnnotationValue:
         reply = ModelReply.model_validate(_load(data) if isinstance(data, str) else data)
     except ValidationError as error:
         raise InputError("reply_invalid", fields=field_paths(error)) from None
-    entities = _Entities(text)
+    return read_reply(reply, text)[0]
+
+
+def read_reply(reply: ModelReply, text: str, context: str = "") -> tuple[AnnotationValue, tuple[Problem, ...]]:
+    """The annotation of the passage ``text`` that a valid reply means, and what a scholar should look at in it.
+
+    ``context`` is the text around the passage that the model was shown: a name that stands only there is no problem.
+    """
+    entities = _Entities(text, context)
     for item in reply.entities:
         entities.add(item)
-    relations = tuple(_relation(item, entities, text) for item in reply.relations)
+    relations = tuple(entities.relation(item) for item in reply.relations)
     value = AnnotationValue(
         entities=entities.located(),
         relations=tuple(dict.fromkeys(relations)),
@@ -131,7 +161,7 @@ def parse_reply(data: Mapping[str, Any] | str, text: str) -> AnnotationValue:
         note=reply.note,
     )
     check_spans(value, text)
-    return value
+    return value, tuple(dict.fromkeys(entities.problems))
 
 
 def _load(data: str) -> Any:
@@ -147,11 +177,12 @@ def _load(data: str) -> Any:
 class _Entities:
     """The entities of one reply, by name: the same name and type twice is one entity."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._folded = fold(text)
-        self._found: dict[tuple[str, str, str], Entity] = {}
-        self._by_name: dict[str, Entity] = {}
+    def __init__(self, text: str, context: str = "") -> None:
+        self._locator = Locator(text)
+        self._context = search_key(context)
+        self._found: dict[_Key, Entity] = {}
+        self._by_name: dict[str, _Key] = {}
+        self.problems: list[Problem] = []
 
     def add(self, item: ReplyEntity) -> Entity:
         code, label = map_type(item.type)
@@ -159,33 +190,87 @@ class _Entities:
         if kind != "place":
             code = "other"
         key = (search_key(item.name), kind, code)
+        spans = _given_spans(item, self._locator.text) or self._locator.all(item.name)
         known = self._found.get(key)
-        if known is None:
-            spans = _given_spans(item, self._text) or find_folded(fold(item.name), self._folded)
-            known = Entity(
-                id=f"e{len(self._found) + 1}",
-                name=item.name,
-                kind=kind,
-                type=code,
-                source_label=label,
-                certainty=item.certainty,
-                note=item.note,
-                mentions=spans,
-            )
-            self._found[key] = known
-            self._by_name.setdefault(key[0], known)
-        return known
+        entity = Entity(
+            id=known.id if known else f"e{len(self._found) + 1}",
+            name=known.name if known else item.name,
+            kind=kind,
+            type=code,
+            source_label=_joined(known.source_label, label) if known else label,
+            certainty=known.certainty if known else item.certainty,
+            note=_joined(known.note, item.note) if known else item.note,
+            mentions=tuple(sorted({*known.mentions, *spans})) if known and known.mentions != spans else spans,
+        )
+        self._found[key] = entity
+        self._by_name.setdefault(key[0], key)
+        if not spans and not (self._context and search_key(bare(item.name)) in self._context):
+            self.problems.append(Problem("entity_not_found", name=item.name))
+        if kind == "place" and code == "other" and label_key(label) not in _plain_labels():
+            self.problems.append(Problem("type_unknown", name=item.name, label=label))
+        return entity
 
     def named(self, name: str) -> Entity:
         """The entity of that name; one that only a relation names is added, less certain."""
-        return self._by_name.get(search_key(name)) or self.add(
-            ReplyEntity.model_validate({"name": name, "certainty": "less_certain"})
+        key = self._by_name.get(search_key(name)) or self._by_name.get(search_key(bare(name)))
+        if key:
+            return self._found[key]
+        added = self.add(ReplyEntity.model_validate({"name": name, "certainty": "less_certain"}))
+        if added.mentions or not self._context:
+            self.problems.append(Problem("relation_end_added", name=name))
+        return added
+
+    def relation(self, item: ReplyRelation) -> Relation:
+        code, label = map_relation(item.relation)
+        subject, object_ = self.named(item.subject).id, self.named(item.object).id
+        kind = relation_type(code)
+        if kind.inverse_only:
+            code, subject, object_ = kind.inverse, object_, subject
+        note = item.note
+        if code == "other" and label and fold(label) not in _PLAIN_RELATIONS:
+            note = f"{label}；{note}" if note else label
+            self.problems.append(Problem("relation_unknown", name=item.subject, label=label))
+        evidence = self._evidence(item.evidence)
+        if item.evidence and evidence is None:
+            self.problems.append(Problem("evidence_not_found", name=item.subject, label=label))
+        return Relation(
+            subject=subject,
+            code=code,
+            object=object_,
+            distance=item.distance,
+            unit=item.unit,
+            evidence=evidence,
+            certainty=item.certainty,
+            note=note,
         )
+
+    def _evidence(self, value: object) -> Span | None:
+        text = self._locator.text
+        words = value.get("surface") if isinstance(value, Mapping) else value
+        span = _as_span(value, text)
+        if isinstance(words, str):
+            if span and fold(text[slice(*span)]) == fold(words):
+                return span
+            return self._locator.first(words)
+        return span
 
     def located(self) -> tuple[Entity, ...]:
         """All entities; a name inside a longer one (孤山 in 孤山路) does not count where it also stands alone."""
         inner = _inner_spans(span for entity in self._found.values() for span in entity.mentions)
         return tuple(_without(entity, inner) for entity in self._found.values())
+
+
+def _joined(old: str, new: str) -> str:
+    """Two wordings as one, each of them once."""
+    return "；".join(dict.fromkeys(part for part in (*old.split("；"), new) if part))
+
+
+@cache
+def _plain_labels() -> frozenset[str]:
+    """Wordings that say no more than that it is a place or something else."""
+    other = place_type("other")
+    words = (other.zh, other.en, *other.labels, "", "地点", "地名", "场所", "place", "location")
+    return frozenset(label_key(word) for word in words)
 
 
 def _inner_spans(spans: Iterable[Span]) -> set[Span]:
@@ -220,34 +305,3 @@ def _as_span(value: object, text: str) -> Span | None:
     if type(start) is not int or type(end) is not int or not 0 <= start < end <= len(text):
         return None
     return start, end
-
-
-def _relation(item: ReplyRelation, entities: _Entities, text: str) -> Relation:
-    code, label = map_relation(item.relation)
-    subject, object_ = entities.named(item.subject).id, entities.named(item.object).id
-    kind = relation_type(code)
-    if kind.inverse_only:
-        code, subject, object_ = kind.inverse, object_, subject
-    note = item.note
-    if code == "other" and label and fold(label) not in ("other", "其他", "其他关系"):
-        note = f"{label}；{note}" if note else label
-    return Relation(
-        subject=subject,
-        code=code,
-        object=object_,
-        distance=item.distance,
-        unit=item.unit,
-        evidence=_evidence(item.evidence, text),
-        certainty=item.certainty,
-        note=note,
-    )
-
-
-def _evidence(value: object, text: str) -> Span | None:
-    words = value.get("surface") if isinstance(value, Mapping) else value
-    span = _as_span(value, text)
-    if isinstance(words, str):
-        if span and fold(text[slice(*span)]) == fold(words):
-            return span
-        return next(iter(find_all(words.strip(), text)), None)
-    return span

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.demo.captions import full_caption, modern_captions
-from core.demo.scenes import make_scenes
+from core.demo.scenes import Scene, make_scenes
 from core.demo.worlds import paint_pixels
 from core.model.preprocess import normalise, prepare_text
 from core.model.spec import CONTEXT_LENGTH, MINI_FOLDER, MINI_WEIGHTS, mini_config
@@ -43,6 +43,7 @@ class PretrainConfig:
     learning_rate: float = 1.2e-3
     weight_decay: float = 0.05
     warmup: float = 0.08
+    aspects: float = 2.0
     seed: int = 1127
     threads: int = 1
     version: int = SCRIPT_VERSION
@@ -65,7 +66,8 @@ def pretrain(
     pixels = paint_pixels(scenes, workers)
     rng = random.Random(f"songclip pretraining {config.seed}")
     steps = config.epochs * (len(scenes) // config.batch_size)
-    optimizer = _optimizer(model, config)
+    heads = AspectHeads(scenes, mini_config()["embed_dim"])
+    optimizer = _optimizer(nn.ModuleList([model, heads]), config)
     done = 0
     for epoch in range(config.epochs):
         captions = [modern_captions(scene, rng, 1)[0] for scene in scenes]
@@ -79,16 +81,16 @@ def pretrain(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             rows = torch.tensor(order[batch * config.batch_size : (batch + 1) * config.batch_size])
-            loss = _loss(model, torch.from_numpy(pixels[rows.numpy()]), tokens[rows])
+            loss, aspects = _loss(model, heads, torch.from_numpy(pixels[rows.numpy()]), tokens[rows], rows)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            (loss + config.aspects * aspects).backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             with torch.no_grad():
                 cast(Any, model).logit_scale.clamp_(0, math.log(100))
             loss_sum += float(loss.detach())
             done += 1
-        watch.report(epoch + 1, config.epochs, "progress.demo_pretraining", loss=round(loss_sum / batches, 3))
+        watch.report(epoch + 1, config.epochs, "progress.demo_pretraining", loss=round(loss_sum / batches, 3), aspects=round(float(aspects.detach()),3))
     model.eval()
     return model, validate(model, config, workers)
 
@@ -169,14 +171,37 @@ def save_mini(model: nn.Module, path: Path, config: PretrainConfig, figures: dic
     part.replace(path)
 
 
-def _loss(model: nn.Module, pixels: Tensor, tokens: Tensor) -> Tensor:
+class AspectHeads(nn.Module):
+    """One classifier an aspect (kind, number, side, …) over embeddings of either tower; thrown away after training.
+
+    The contrast alone is content with season, land and weather, which are seen at a glance, and stays there for many
+    epochs. Asked for every aspect, both towers find the buildings at once.
+    """
+
+    def __init__(self, scenes: Sequence[Scene], dim: int) -> None:
+        super().__init__()
+        columns = list(zip(*(scene.said() for scene in scenes), strict=True))
+        values = [sorted(set(column)) for column in columns]
+        self.targets = torch.tensor([[v.index(x) for x, v in zip(s.said(), values, strict=True)] for s in scenes])
+        self.sizes = [len(value) for value in values]
+        self.linear = nn.Linear(dim, sum(self.sizes))
+
+    def loss(self, features: Tensor, rows: Tensor) -> Tensor:
+        """Mean cross-entropy of all aspects for embeddings [n, dim] of the scenes ``rows`` [n]."""
+        parts = self.linear(features).split(self.sizes, dim=1)
+        target = self.targets[rows]
+        return torch.stack([F.cross_entropy(part, target[:, i]) for i, part in enumerate(parts)]).mean()
+
+
+def _loss(model: nn.Module, heads: AspectHeads, pixels: Tensor, tokens: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The contrastive loss of a batch, and that of the aspects."""
     clip = cast(Any, model)
     longest = int(tokens.ne(0).sum(1).max())
-    images = F.normalize(clip.encode_image(normalise(pixels)), dim=-1)
-    texts = F.normalize(clip.encode_text(tokens[:, :longest]), dim=-1)
-    logits = clip.logit_scale.exp() * images @ texts.T
+    images, texts = clip.encode_image(normalise(pixels)), clip.encode_text(tokens[:, :longest])
+    logits = clip.logit_scale.exp() * F.normalize(images, dim=-1) @ F.normalize(texts, dim=-1).T
     target = torch.arange(len(logits))
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+    contrast = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+    return contrast, heads.loss(images, rows) + heads.loss(texts, rows)
 
 
 def _optimizer(model: nn.Module, config: PretrainConfig) -> torch.optim.AdamW:

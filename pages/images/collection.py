@@ -8,8 +8,8 @@ import streamlit as st
 from core.records import ImageRecord
 from db.images import Images, Pairs
 from workbench.components.gallery import gallery
-from workbench.components.shell import App, current_language, notice_later, page, plain, show_notices, t
-from workbench.i18n import explain
+from workbench.components.reports import show_rejected
+from workbench.components.shell import App, notice_later, page, show_notices, t
 from workbench.tasks.images import CATEGORIES, SUFFIXES, add_pictures
 
 PAGE_SIZE = 24
@@ -37,8 +37,7 @@ def upload(app: App) -> None:
             report = add_pictures(app.home, app.db, [(file.name, file.getvalue()) for file in files], {}, common)
             if report.ids or report.duplicates:
                 st.success(t("images.imported", count=len(report.ids), duplicates=len(report.duplicates)))
-            for rejected in report.rejected:
-                st.error(f"{plain(rejected.where)}: {explain(rejected.error, current_language())}")
+            show_rejected(report.rejected)
         elif sent:
             st.warning(t("collection.no_files"))
 

@@ -9,8 +9,8 @@ from db.passages import Passages
 from workbench.components.filters import passage_filter
 from workbench.components.gallery import gallery
 from workbench.components.passage_view import passage_view
-from workbench.components.shell import App, current_language, page, plain, t
-from workbench.i18n import explain
+from workbench.components.reports import show_rejected
+from workbench.components.shell import App, page, t
 from workbench.tasks.images import export_pairs, import_pairs
 from workbench.tasks.reviewing import CLASSES
 
@@ -53,8 +53,7 @@ def exchange(app: App) -> None:
         if file and st.button(t("pairs.upload_save")):
             report = import_pairs(app.db, file.getvalue(), who=app.who)
             st.success(t("pairs.imported", count=report.added, present=report.present))
-            for rejected in report.rejected[:20]:
-                st.error(f"{plain(rejected.where)}: {explain(rejected.error, current_language())}")
+            show_rejected(report.rejected)
 
 
 with page("pairs") as app:

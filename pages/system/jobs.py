@@ -6,11 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from core.records import Job, JobState
-from db.annotations import Suggestions
 from db.experiments import Runs
 from db.jobs import Jobs
+from workbench.components.annotate_job import ask_for_key, passages_of_job
 from workbench.components.job_panel import job_sentence, watch_job
 from workbench.components.shell import App, page, t
+from workbench.jobs.keys import holds
 from workbench.jobs.running import recover
 
 PAGE_SIZE = 50
@@ -20,8 +21,12 @@ def one(app: App, job_id: int) -> None:
     """One job, watched while it works."""
     st.page_link("pages/system/jobs.py", label=t("jobs.all"), icon=":material/arrow_back:")
     job = Jobs(app.db).get(job_id)
+    if job.needs_key and job.state is JobState.QUEUED and not holds(app.home, job.id):
+        ask_for_key(app, job)
     watch_job(job_id)
     doors(app, job)
+    if job.kind == "annotate":
+        passages_of_job(app, job)
     if job.state is JobState.DONE and job.result:
         st.subheader(t("jobs.result"))
         st.code(json.dumps(job.result, ensure_ascii=False, indent=1), language="json")
@@ -39,9 +44,6 @@ def doors(app: App, job: Job) -> None:
         )
     if job.kind == "annotate" and not job.state.active:
         st.page_link("pages/texts/review.py", label=t("pages.review"), icon=":material/edit_note:")
-        failed = Suggestions(app.db).failed(job.params.get("ids", []))
-        for passage_id, error in failed[:20]:
-            st.error(f"#{passage_id}: {t(f'errors.{error}')}")
     if job.kind == "dataset" and job.state is JobState.DONE:
         st.page_link("pages/model/dataset.py", label=t("pages.dataset"), icon=":material/dataset:")
     if job.kind in ("evaluate", "ablate") and not job.state.active:

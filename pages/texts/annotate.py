@@ -1,4 +1,4 @@
-"""Annotate: choose passages, ask a provider, watch the job."""
+"""Suggestions: choose passages and a provider, see what it would cost, start."""
 
 import streamlit as st
 
@@ -7,31 +7,55 @@ from db.jobs import Jobs
 from db.passages import Passages
 from workbench.components.filters import passage_filter
 from workbench.components.job_panel import start_job
-from workbench.components.shell import page, t
-from workbench.tasks.annotating import PROVIDERS
+from workbench.components.provider_form import provider_form
+from workbench.components.shell import App, page, t
+from workbench.jobs.keys import hold
+from workbench.tasks.annotating import narrowed
 
-with page("annotate") as app:
+TRIED = ("all", "never", "failed")
+
+
+def choose(app: App) -> list[int]:
+    """The ids of the passages to ask about."""
     wanted = passage_filter(app, key="annotate", deleted=False, status=Status.NEW)
-    ids = Passages(app.db).ids(wanted)
-    left, right = st.columns(2)
-    provider = left.selectbox(t("annotate.provider"), list(PROVIDERS), format_func=lambda name: t(f"providers.{name}"))
-    limit = right.number_input(t("annotate.limit"), min_value=1, max_value=max(len(ids), 1), value=max(len(ids), 1))
-    st.caption(t(f"providers.{provider}_hint"))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        tried = st.segmented_control(
+            t("annotate.tried"),
+            TRIED,
+            default="all",
+            required=True,
+            format_func=lambda name: t(f"annotate.tried_{name}"),
+        )
+        ids = narrowed(app.db, Passages(app.db).ids(wanted), tried or "all")
+        most = max(len(ids), 1)
+        limit = st.number_input(t("annotate.limit"), min_value=1, max_value=most, value=most, key=f"limit-{most}")
     if not ids:
         st.info(t("annotate.none"))
-    if st.button(
-        t("annotate.start", count=min(int(limit), len(ids))),
-        type="primary",
-        disabled=not ids,
-        icon=":material/auto_awesome:",
-    ):
-        job = start_job(app, "annotate", {"provider": provider, "ids": ids[: int(limit)]})
-        st.switch_page("pages/system/jobs.py", query_params={"job": str(job.id)})
-    earlier = Jobs(app.db).page(kind="annotate", limit=10)
-    if earlier:
+    return ids[: int(limit)]
+
+
+def earlier(app: App) -> None:
+    """The newest jobs, each with a door."""
+    jobs = Jobs(app.db).page(kind="annotate", limit=10)
+    if jobs:
         st.subheader(t("annotate.earlier"))
-    for job in earlier:
+    for job in jobs:
         with st.container(horizontal=True, vertical_alignment="center"):
             done = job.result.get("done", job.done)
             st.markdown(f"#{job.id} · {t(f'jobs.state.{job.state.value}')} · {t('annotate.count', count=done)}")
             st.page_link("pages/system/jobs.py", label=t("jobs.open"), query_params={"job": str(job.id)})
+
+
+with page("annotate") as app:
+    ids = choose(app)
+    chosen = provider_form(app, ids)
+    start = st.button(
+        t("annotate.start", count=len(ids)), type="primary", disabled=not ids, icon=":material/auto_awesome:"
+    )
+    if start:
+        params = {**chosen.params, "ids": ids}
+        job = start_job(app, "annotate", params, needs_key=bool(chosen.key))
+        if chosen.key:
+            hold(app.home, job.id, chosen.key)
+        st.switch_page("pages/system/jobs.py", query_params={"job": str(job.id)})
+    earlier(app)

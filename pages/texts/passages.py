@@ -8,8 +8,8 @@ import streamlit as st
 from core.texts.reading import parse_pasted
 from db.passages import Passages
 from workbench.components.filters import passage_filter
-from workbench.components.shell import App, current_language, notice_later, page, show_notices, t
-from workbench.i18n import explain
+from workbench.components.reports import show_rejected
+from workbench.components.shell import App, notice_later, page, show_notices, t
 from workbench.tasks.passages import SUFFIXES, ImportReport, correct_passage, import_files, store_parsed
 
 PAGE_SIZE = 50
@@ -21,10 +21,7 @@ def draw_report(report: ImportReport) -> None:
         st.success(t("passages.imported", count=len(report.ids), duplicates=len(report.duplicates)))
     elif report.duplicates:
         st.info(t("passages.imported", count=0, duplicates=len(report.duplicates)))
-    for rejected in report.rejected[:20]:
-        st.error(f"{rejected.where}: {explain(rejected.error, current_language())}")
-    if len(report.rejected) > 20:
-        st.error(t("passages.more_rejected", count=len(report.rejected) - 20))
+    show_rejected(report.rejected)
 
 
 def list_tab(app: App) -> None:

@@ -1,5 +1,7 @@
 """``songclip jobs``: list, show, cancel, resume; ``run`` is what the dispatcher starts."""
 
+import sys
+
 import click
 
 from core.records import Job
@@ -87,8 +89,10 @@ def register(root: click.Group) -> None:
 
     @command(jobs, "run")
     @click.argument("job_id", type=int)
-    def run(context: Context, job_id: int) -> Answer:
+    @click.option("--key-from-stdin", is_flag=True, help="Read the provider's key from standard input.")
+    def run(context: Context, job_id: int, key_from_stdin: bool) -> Answer:
         """Do a queued job in this process (what the dispatcher starts)."""
+        key = sys.stdin.readline().strip() if key_from_stdin else ""
         log_to(context.home.logs / "songclip.log")
-        job = run_job(context.home, job_id)
+        job = run_job(context.home, job_id, key=key)
         return Answer(document(context, job), (_line(context, job),))

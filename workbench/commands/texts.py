@@ -1,6 +1,7 @@
 """``songclip passages``, ``annotate`` and ``annotations``."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -37,18 +38,27 @@ def register(root: click.Group) -> None:
         return Answer(document, lines)
 
     @command(root, "annotate")
-    @click.option("--provider", default="offline", show_default=True)
-    @click.option("--model", default="", help="The provider's model.")
-    @click.option("--concurrency", default=1, type=click.IntRange(1, 64))
+    @click.option("--provider", default="offline", show_default=True, help="offline, qwen, zhipu, deepseek or local.")
+    @click.option("--model", default="", help="The provider's model; without it the provider's first.")
+    @click.option("--base-url", default="", help="Another address that speaks the chat-completions protocol.")
+    @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1, 64))
     @click.option("--limit", default=0, type=click.IntRange(0), help="At most so many passages.")
-    def annotate(context: Context, provider: str, model: str, concurrency: int, limit: int) -> Answer:
-        """Ask a provider for suggestions on the passages that have none."""
-        from workbench.tasks.annotating import provider_named
+    @click.option("--prompt", default="", help="A prompt's version, such as default-v1; without it the newest.")
+    @click.option("--examples", default=0, type=click.IntRange(0, 8), help="Approved annotations sent as examples.")
+    def annotate(context: Context, provider: str, limit: int, **options: Any) -> Answer:
+        """Ask a provider for suggestions on the passages that are new; the key comes from the environment."""
+        from workbench.tasks.annotating import job_params
 
         context.db  # noqa: B018 - opens, and refuses what cannot be opened
-        provider_named(provider)
-        ended = run_in_foreground(context.home, "annotate", {"provider": provider, "limit": limit}, Bar(context))
-        return Answer(ended.result, (context.say("annotate.ended", **ended.result),))
+        params = {**job_params(context.db, provider, **options), "limit": limit}
+        ended = run_in_foreground(context.home, "annotate", params, Bar(context))
+        failures = [
+            {"passage": failure["passage"], "why": context.say(f"errors.{failure['error']}")}
+            for failure in ended.result.get("failures", [])
+        ]
+        lines = (f"#{failure['passage']}: {failure['why']}" for failure in failures)
+        document = {**ended.result, "failures": failures}
+        return Answer(document, (context.say("annotate.ended", **ended.result), *lines))
 
     @root.group("annotations")
     def annotations() -> None:

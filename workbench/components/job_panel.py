@@ -72,13 +72,13 @@ def _buttons(job: Job) -> None:
         st.rerun()
 
 
-def start_job(app: App, kind: str, params: Mapping[str, object], *, key: str = "") -> Job:
+def start_job(app: App, kind: str, params: Mapping[str, object], *, key: str = "", needs_key: bool = False) -> Job:
     """Queue a job from a page; a second click on the same button gives the job that works already."""
     from core.errors import ConflictError
     from workbench.jobs.running import submit
 
     jobs = Jobs(app.db)
     try:
-        return submit(app.home, jobs, kind, dict(params), key=key or kind)
+        return submit(app.home, jobs, kind, dict(params), key=key or kind, needs_key=needs_key)
     except ConflictError:
         return next(job for job in jobs.page(kind=kind, active=True))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -18,20 +19,24 @@ TICK_SECONDS = 0.5
 logger = logging.getLogger(__name__)
 
 
-def spawn(home: Home, job: Job) -> "subprocess.Popen[bytes]":
-    """Start ``songclip jobs run ID`` detached: neither a closed server nor Ctrl-C in its terminal reaches it."""
-    log = home.logs / f"job-{job.id}.log"
+def spawn(home: Home, job: Job, key: str = "") -> "subprocess.Popen[bytes]":
+    """Start ``songclip jobs run ID`` detached: neither a closed server nor Ctrl-C in its terminal reaches it.
+
+    A provider's key goes through a pipe: not on the command line, where every user of the machine could read it.
+    """
     command = [sys.executable, "-m", "workbench.cli", "--home", str(home.path), "jobs", "run", str(job.id)]
-    with log.open("ab") as output:
-        if sys.platform == "win32":
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                creationflags=subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW,
-            )
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+    flags: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        flags = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    source = subprocess.PIPE if key else subprocess.DEVNULL
+    with (home.logs / f"job-{job.id}.log").open("ab") as output:
+        child = subprocess.Popen(
+            [*command, *(["--key-from-stdin"] if key else [])], stdin=source, stdout=output, stderr=output, **flags
+        )
+    if child.stdin:
+        child.stdin.write(key.encode() + b"\n")
+        child.stdin.close()
+    return child
 
 
 class Dispatcher:

@@ -16,12 +16,14 @@ Task = Callable[["JobContext", dict[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class JobContext:
-    """What a task function may use: its home, a connection of its own, its watcher and its row's id."""
+    """What a task function may use: its home, a connection of its own, its watcher, its row's id, and the
+    provider's key where somebody typed one (it came through a pipe and is stored nowhere)."""
 
     home: Home
     db: Database
     progress: Progress
     job_id: int
+    key: str = ""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class JobProgress:
         return self._stop
 
 
-def run_job(home: Home, job_id: int, *, beside: Progress | None = None) -> Job:
+def run_job(home: Home, job_id: int, *, beside: Progress | None = None, key: str = "") -> Job:
     """Do the job in this process and return its row as it ended.
 
     Returns the row untouched when another process has it. An error people can meet ends it as ``failed`` with its
@@ -85,16 +85,16 @@ def run_job(home: Home, job_id: int, *, beside: Progress | None = None) -> Job:
         return jobs.get(job_id)
     try:
         if jobs.begin(job_id):
-            _work(home, jobs, job_id, beside)
+            _work(home, jobs, job_id, beside, key)
     finally:
         lock.release()
     return jobs.get(job_id)
 
 
-def _work(home: Home, jobs: Jobs, job_id: int, beside: Progress | None) -> None:
+def _work(home: Home, jobs: Jobs, job_id: int, beside: Progress | None, key: str) -> None:
     job = jobs.get(job_id)
     progress = JobProgress(jobs, job_id, beside)
-    context = JobContext(home, jobs.db, progress, job_id)
+    context = JobContext(home, jobs.db, progress, job_id, key)
     try:
         # Libraries print to standard output, which belongs to the one JSON document of a command.
         with redirect_stdout(sys.stderr):
@@ -116,15 +116,15 @@ def _work(home: Home, jobs: Jobs, job_id: int, beside: Progress | None) -> None:
         jobs.end(job_id, JobState.FAILED, error="unexpected", error_details={"kind": type(error).__name__})
 
 
-def submit(home: Home, jobs: Jobs, kind: str, params: dict[str, Any], *, key: str = "") -> Job:
-    """Queue a job for the dispatcher of this home."""
-    return jobs.submit(kind, KINDS[kind].lane, params, key=key)
+def submit(home: Home, jobs: Jobs, kind: str, params: dict[str, Any], *, key: str = "", needs_key: bool = False) -> Job:
+    """Queue a job for the dispatcher of this home, or for the process that holds its provider's key."""
+    return jobs.submit(kind, KINDS[kind].lane, params, key=key, needs_key=needs_key)
 
 
-def run_in_foreground(home: Home, kind: str, params: dict[str, Any], progress: Progress) -> Job:
+def run_in_foreground(home: Home, kind: str, params: dict[str, Any], progress: Progress, *, key: str = "") -> Job:
     """Record a job and do it in this very process, as the command line does; raises the error it failed with."""
     job = Jobs(home.open()).submit(kind, KINDS[kind].lane, params, running=True)
-    ended = run_job(home, job.id, beside=progress)
+    ended = run_job(home, job.id, beside=progress, key=key)
     if ended.state is JobState.FAILED:
         raise SongclipError(ended.error, **ended.error_details)
     if ended.state is not JobState.DONE:

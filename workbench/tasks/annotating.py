@@ -1,6 +1,7 @@
 """Asking a provider for suggestions, one passage or many."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlite_utils import Database
@@ -36,6 +37,30 @@ def provider_named(name: str) -> Provider:
     return OfflineRules()
 
 
+def job_params(
+    db: Database, provider: str, *, model: str, base_url: str, concurrency: int, prompt: str, examples: int
+) -> dict[str, Any]:
+    """The parameters of an annotation job; a mistake in them is said before the job is recorded.
+
+    Raises ProviderError for an unknown provider, an address that cannot be used or a key that the environment lacks,
+    NotFoundError for an unknown prompt.
+    """
+    from core.annotation.endpoints import endpoint_for, resolve_key
+    from db.prompts import Prompts
+
+    if provider in PROVIDERS:
+        return {"provider": provider}
+    endpoint = endpoint_for(provider, base_url=base_url, model=model)
+    resolve_key(endpoint, "", os.environ)
+    return {
+        "provider": provider,
+        "endpoint": asdict(endpoint),
+        "prompt": Prompts(db).get(prompt).id,
+        "examples": examples,
+        "concurrency": concurrency,
+    }
+
+
 def suggest(db: Database, passage_id: int, provider: Provider) -> Reply:
     """Ask for one passage and store the reply, whatever it is."""
     passage = Passages(db).get(passage_id)
@@ -65,10 +90,25 @@ def annotate(db: Database, ids: list[int], provider: Provider, progress: Progres
     return counted
 
 
+def narrowed(db: Database, ids: list[int], tried: str) -> list[int]:
+    """Of these passages all, those never asked about, or those whose newest reply could not be read."""
+    if tried == "never":
+        known = Suggestions(db).asked_about()
+        return [passage_id for passage_id in ids if passage_id not in known]
+    if tried == "failed":
+        failed = {passage_id for passage_id, _ in Suggestions(db).failed(ids)}
+        return [passage_id for passage_id in ids if passage_id in failed]
+    return ids
+
+
 def annotate_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
     """Job: ``provider``, and ``ids`` or the first ``limit`` passages that are new."""
     ids = params.get("ids") or Passages(context.db).ids(PassageFilter(status=Status.NEW))
     if params.get("limit"):
         ids = ids[: params["limit"]]
+    if params["provider"] not in PROVIDERS:
+        from workbench.tasks.asking import ask_many
+
+        return ask_many(context, params, ids)
     counted = annotate(context.db, ids, provider_named(params["provider"]), context.progress)
     return {"job": context.job_id, **vars(counted)}
