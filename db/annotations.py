@@ -211,9 +211,17 @@ class Suggestions:
             found.setdefault(row[1], []).append(_suggestion(row))
         return found
 
-    def asked_about(self) -> set[int]:
-        """The passages somebody was ever asked about."""
-        return {int(row[0]) for row in self.db.execute("SELECT DISTINCT passage_id FROM suggestions").fetchall()}
+    def asked_about(self, prompt_version: str = "") -> set[int]:
+        """The passages somebody was ever asked about, at all or with one version of a prompt."""
+        rows = self.db.execute(
+            "SELECT DISTINCT passage_id FROM suggestions WHERE ? IN ('', prompt_version)", [prompt_version]
+        ).fetchall()
+        return {int(row[0]) for row in rows}
+
+    def prompt_versions(self) -> list[str]:
+        """The prompt versions that suggestions were made with."""
+        rows = self.db.execute("SELECT DISTINCT prompt_version FROM suggestions ORDER BY 1").fetchall()
+        return [str(row[0]) for row in rows if row[0]]
 
     def failed(self, ids: Iterable[int]) -> list[tuple[int, str]]:
         """Of these passages, those whose newest suggestion could not be read, with the error's code."""

@@ -21,6 +21,8 @@ def strike_keys(text: str) -> str:
 def log_to(file: Path, level: str = "INFO") -> None:
     """Send the log of this process to ``file``, at most 5 MB and three older ones; calling it again changes nothing."""
     logging.captureWarnings(True)
+    for chatty in ("httpx", "httpx2", "httpcore", "httpcore2", "openai"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     root = logging.getLogger()
     if any(isinstance(h, RotatingFileHandler) and h.baseFilename == str(file.resolve()) for h in root.handlers):
         return

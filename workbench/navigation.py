@@ -55,4 +55,4 @@ def build() -> st.Page:
                 visibility="hidden" if entry.hidden else "visible",
             )
         )
-    return st.navigation(sections)
+    return st.navigation(sections, expanded=True)

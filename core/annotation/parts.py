@@ -119,38 +119,38 @@ class _Joined:
     def __init__(self, text: str, borders: Sequence[int]) -> None:
         self._text = text
         self._borders = [border for border in borders if border < len(text)]
-        self._entities: dict[_Key, Entity] = {}
-        self._by_name: dict[str, list[_Key]] = {}
+        self._entities: dict[str, Entity] = {}
+        self._ids: dict[_Key, str] = {}
+        self._by_name: dict[str, list[str]] = {}
 
     def add(self, part: Part, value: AnnotationValue) -> dict[str, str]:
         """Take a part's entities in; the ids they have from now on, by the part's own."""
         ids: dict[str, str] = {}
         for entity in sorted(value.entities, key=_is_bare):  # what is said in full first, then bare names
-            key = self._key(entity)
-            known = self._entities.get(key)
             mentions = {_shifted(span, part.start) for span in entity.mentions}
+            known = self._known(entity)
             if known is None:
                 joined = replace(entity, id=f"e{len(self._entities) + 1}")
-                self._by_name.setdefault(key[0], []).append(key)
-            elif _is_bare(known) and not _is_bare(entity):
-                joined = replace(entity, id=known.id, note=_clauses((known.note, entity.note)))
+                self._by_name.setdefault(search_key(entity.name), []).append(joined.id)
             else:
-                joined = replace(known, note=_clauses((known.note, "" if _is_bare(entity) else entity.note)))
-            self._entities[key] = replace(
-                joined, mentions=tuple(sorted({*mentions, *(known.mentions if known else ())}))
-            )
+                fuller, barer = (entity, known) if _is_bare(known) else (known, entity)
+                mentions |= set(known.mentions)
+                note = fuller.note if _is_bare(barer) else _clauses((known.note, entity.note))
+                joined = replace(fuller, id=known.id, note=note)
+            self._entities[joined.id] = replace(joined, mentions=tuple(sorted(mentions)))
+            self._ids.setdefault(_key(joined), joined.id)
             ids[entity.id] = joined.id
         return ids
 
-    def _key(self, entity: Entity) -> _Key:
-        name = search_key(entity.name)
-        same_name = self._by_name.get(name, [])
-        if _is_bare(entity) and same_name:
-            return same_name[-1]
-        for key in same_name:
-            if _is_bare(self._entities[key]):
-                return key
-        return name, entity.kind, entity.type
+    def _known(self, entity: Entity) -> Entity | None:
+        """The entity that this one is, if an earlier part had it."""
+        same_name = self._by_name.get(search_key(entity.name), [])
+        if _is_bare(entity):
+            found = same_name[-1] if same_name else None
+        else:
+            bare = next((known for known in same_name if _is_bare(self._entities[known])), None)
+            found = self._ids.get(_key(entity), bare)
+        return self._entities[found] if found else None
 
     def all(self) -> tuple[Entity, ...]:
         """All entities, with the mentions that borders cut; one without any is looked for in the whole passage."""
@@ -173,6 +173,10 @@ class _Joined:
                 spans = (_shifted(span, first) for span in window.all(entity.name))
                 cut.setdefault(entity.id, set()).update(span for span in spans if span[0] < border < span[1])
         return cut
+
+
+def _key(entity: Entity) -> _Key:
+    return search_key(entity.name), entity.kind, entity.type
 
 
 def _is_bare(entity: Entity) -> bool:

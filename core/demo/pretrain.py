@@ -90,7 +90,13 @@ def pretrain(
                 cast(Any, model).logit_scale.clamp_(0, math.log(100))
             loss_sum += float(loss.detach())
             done += 1
-        watch.report(epoch + 1, config.epochs, "progress.demo_pretraining", loss=round(loss_sum / batches, 3), aspects=round(float(aspects.detach()),3))
+        watch.report(
+            epoch + 1,
+            config.epochs,
+            "progress.demo_pretraining",
+            loss=round(loss_sum / batches, 3),
+            aspects=round(float(aspects.detach()), 3),
+        )
     model.eval()
     return model, validate(model, config, workers)
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.texts.annotation import Status
+from db.annotations import Suggestions
 from db.jobs import Jobs
 from db.passages import Passages
 from workbench.components.filters import passage_filter
@@ -26,7 +27,9 @@ def choose(app: App) -> list[int]:
             required=True,
             format_func=lambda name: t(f"annotate.tried_{name}"),
         )
-        ids = narrowed(app.db, Passages(app.db).ids(wanted), tried or "all")
+        versions = ["", *Suggestions(app.db).prompt_versions()]
+        version = st.selectbox(t("annotate.asked_with"), versions, format_func=lambda name: name or t("filters.all"))
+        ids = narrowed(app.db, Passages(app.db).ids(wanted), tried or "all", version or "")
         most = max(len(ids), 1)
         limit = st.number_input(t("annotate.limit"), min_value=1, max_value=most, value=most, key=f"limit-{most}")
     if not ids:

@@ -23,6 +23,7 @@ from db.jobs import Jobs
 from db.passages import Passages
 from db.prompts import Calls, Prompts
 from workbench.jobs.running import run_in_foreground, run_job
+from workbench.tasks.annotating import narrowed
 from workbench.tasks.asking import approved_examples, estimate, retry_params
 from workbench.tasks.quality import report
 
@@ -78,6 +79,15 @@ def test_asking_the_same_again_pays_nothing(home, db, passages):
         # Another prompt or model is another question.
         ask(home, params(server, ids=passages, model="other"))
         assert len(server.calls) == 12
+
+
+def test_passages_are_chosen_by_what_was_asked_before(home, db, passages):
+    with chat_server.ChatServer(rules={"第3段": "inspection"}) as server:
+        ask(home, params(server, ids=passages[2:4]))
+    assert narrowed(db, passages, "never") == [p for p in passages if p not in passages[2:4]]
+    assert narrowed(db, passages, "failed") == [passages[3]]
+    assert narrowed(db, passages, "all", DEFAULT_PROMPT.id) == passages[2:4]
+    assert narrowed(db, passages, "all", "other-v1") == []
 
 
 def test_a_retry_that_somebody_asks_for_is_a_new_attempt(home, db, passages):
@@ -214,9 +224,9 @@ def test_a_typed_key_reaches_the_server_and_is_written_nowhere(home, db, passage
 
 def test_killed_at_any_moment_nothing_is_lost_or_paid_twice(home, db):
     """SIGKILL at random moments: every passage once, no stored reply asked for again; the server counts."""
-    ids = list(Passages(db).add([NewPassage("梦粱录", "卷七", f"{TEXT}其{n}") for n in range(60)]).ids)
+    ids = list(Passages(db).add([NewPassage("梦粱录", "卷七", f"{TEXT}其{n}") for n in range(150)]).ids)
     rng = random.Random(4)
-    concurrency, kills = 4, 8
+    concurrency, kills = 4, 20
     with chat_server.ChatServer(latency=0.05) as server:
         job = Jobs(db).submit("annotate", "llm", params(server, ids=ids, concurrency=concurrency))
         for _ in range(kills):

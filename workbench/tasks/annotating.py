@@ -90,8 +90,14 @@ def annotate(db: Database, ids: list[int], provider: Provider, progress: Progres
     return counted
 
 
-def narrowed(db: Database, ids: list[int], tried: str) -> list[int]:
-    """Of these passages all, those never asked about, or those whose newest reply could not be read."""
+def narrowed(db: Database, ids: list[int], tried: str, prompt: str = "") -> list[int]:
+    """Of these passages all, those never asked about, or those whose newest reply could not be read.
+
+    With ``prompt`` only those that were asked about with that prompt version.
+    """
+    if prompt:
+        with_prompt = Suggestions(db).asked_about(prompt)
+        ids = [passage_id for passage_id in ids if passage_id in with_prompt]
     if tried == "never":
         known = Suggestions(db).asked_about()
         return [passage_id for passage_id in ids if passage_id not in known]

@@ -1,5 +1,6 @@
 import random
 from collections import Counter
+from itertools import pairwise
 from math import sqrt
 
 from hypothesis import given, settings
@@ -31,15 +32,11 @@ def test_a_passage_is_never_its_own_example() -> None:
 
 
 def test_ties_and_doubles_do_not_depend_on_the_order_given() -> None:
-    pool = examples("断桥甲", "断桥乙", "断桥丙", "断桥甲", "斷橋乙", "断桥" * MAX_EXAMPLE)
-    asked = [sorted(search_key(text) for text in texts(nearest("断桥", pool, 9)))]
-    assert asked == [[]]  # each of them contains the passage
-    first = texts(nearest("断桥之东", pool[:3], 2))
-    for _ in range(5):
-        random.Random(_).shuffle(pool)
-        again = texts(nearest("断桥之东", pool, 2))
-        assert [search_key(text) for text in again] == [search_key(text) for text in first]
-        assert len({search_key(text) for text in texts(nearest("断桥之东", pool, 9))}) == 3
+    pool = examples("断桥甲", "断桥乙", "断桥丙", "断桥甲", "断 桥甲", "断桥" * MAX_EXAMPLE)
+    for seed in range(8):
+        random.Random(seed).shuffle(pool)
+        found = [search_key(text) for text in texts(nearest("断桥之东", pool, 9))]
+        assert found == sorted(["断桥甲", "断桥乙", "断桥丙"])
 
 
 def test_a_single_character_and_nothing() -> None:
@@ -52,7 +49,7 @@ def test_a_single_character_and_nothing() -> None:
 @given(st.text("甲乙丙丁", max_size=8), st.lists(st.text("甲乙丙丁", max_size=8), max_size=8), st.integers(0, 5))
 def test_equal_to_a_naive_reference(text: str, others: list[str], k: int) -> None:
     def pairs(words: str) -> Counter[str]:
-        return Counter(set(zip(words, words[1:], strict=False)) or set(words[:1]))
+        return Counter(set(pairwise(words)) or set(words[:1]))
 
     def cosine(other: str) -> float:
         shared = len(set(pairs(text)) & set(pairs(other)))

@@ -4,7 +4,8 @@ from core.annotation.tokens import budget_for, cumulative, estimate_tokens, expe
 
 
 @pytest.mark.parametrize(
-    ("text", "tokens"), [("", 0), ("德寿宫。", 4), ("abc", 1), ("abcd", 2), ("𠮷", 4), ("㐀", 3), ("é", 2), ("\ud800", 3)]
+    ("text", "tokens"),
+    [("", 0), ("德寿宫。", 4), ("abc", 1), ("abcd", 2), ("𠮷", 4), ("㐀", 3), ("é", 2), ("\ud800", 3)],
 )
 def test_tokens_of_a_text(text: str, tokens: int) -> None:
     assert text_tokens(text) == tokens
