@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
-from core.annotation.endpoints import Endpoint, is_loopback
+from core.annotation.endpoints import Endpoint, is_near
 from core.annotation.failures import CallError, Failure, FatalProviderError, RawReply, classify, presentable
 from core.annotation.limits import RateLimits, ShouldStop, never, pause
 from core.annotation.wire import AttemptError, failure_of_connection, read_body, reply_of, retry_after_of
@@ -96,7 +96,7 @@ class ChatClient:
         http = openai.DefaultAsyncHttpxClient(
             timeout=timeout,
             follow_redirects=False,  # a key goes to the address it was given for, and nowhere else
-            trust_env=not is_loopback(self.endpoint.base_url),  # a proxy of the system cannot reach this machine
+            trust_env=not is_near(self.endpoint.base_url),  # a proxy of the system does not reach it
             event_hooks={"request": [self._only_our_headers]},
         )
         await self._stack.enter_async_context(http)
@@ -124,7 +124,8 @@ class ChatClient:
 
         CallError for this passage alone, with what came in ``reply``: ``provider_busy``, ``provider_down``,
         ``provider_silent``, ``provider_dropped`` (repeated first), ``provider_refused``, ``provider_context``,
-        ``provider_rejected``, ``provider_unreadable``, ``reply_cut``, ``reply_empty``, ``reply_too_large``.
+        ``provider_rejected``, ``provider_unreadable``, ``provider_reply_cut``, ``provider_reply_empty``,
+        ``provider_reply_too_large``.
         FatalProviderError for the job: ``provider_key_wrong``, ``provider_forbidden``, ``provider_quota``,
         ``provider_model_unknown``, ``provider_address_wrong``, ``provider_unreachable``, ``provider_host_unknown``,
         ``provider_certificate``. Stopped while waiting.
@@ -161,7 +162,7 @@ class ChatClient:
             given = {"max_tokens": 16} | self._extra
             return await self._once(_TEST_MESSAGES, given, min(TEST_SECONDS, self.endpoint.timeout))
         except AttemptError as failed:
-            if failed.failure.code in ("reply_cut", "reply_empty") and failed.reply:
+            if failed.failure.code in ("provider_reply_cut", "provider_reply_empty") and failed.reply:
                 return failed.reply
             raise self._error(failed, _TEST_MESSAGES, 1) from None
 

@@ -143,14 +143,6 @@ def check_endpoint(endpoint: Endpoint) -> None:
         raise ProviderError("endpoint_model", endpoint=endpoint.host)
 
 
-def is_loopback(base_url: str) -> bool:
-    """Whether the address is this machine."""
-    parts = _split(base_url)
-    name = (parts.hostname or "") if parts else ""
-    address = _ip(name)
-    return address.is_loopback if address else name == "localhost" or name.endswith(".localhost")
-
-
 def is_near(base_url: str) -> bool:
     """Whether the address is this machine or its own network: a private number, a name without dots, ``.local``."""
     parts = _split(base_url)
@@ -185,10 +177,10 @@ def resolve_key(endpoint: Endpoint, typed: str, environ: Mapping[str, str]) -> s
 
 
 def _split(address: str) -> SplitResult | None:
-    """The parts of an address, or None where it is none (a port that is no number, a broken bracket)."""
+    """The parts of an address, or None where it is none (a port that is no number, a name no resolver takes)."""
     try:
         parts = urlsplit(address)
-        _ = parts.port
+        _ = parts.port, (parts.hostname or "").encode("idna")
     except ValueError:
         return None
     return parts

@@ -3,9 +3,9 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from core.annotation.failures import CallError
 from core.errors import ProviderError, Stopped
@@ -40,41 +40,43 @@ async def run(
     ``on_done``, is raised after what was under way is recorded.
     """
     report = RunReport()
-    waiting = iter(items)
+    waiting: Iterator[object] = iter(items)
+    end = object()
     halted = False
+
+    async def one(item: T) -> None:
+        nonlocal halted
+        outcome: R | ProviderError
+        try:
+            outcome = await work(item)
+        except Stopped:
+            report.stopped = halted = True
+            return
+        except ProviderError as error:
+            outcome = error
+            report.failed += 1
+            if isinstance(error, CallError) and error.fatal:
+                report.fatal = report.fatal or error
+                halted = True
+        else:
+            report.done += 1
+        on_done(item, outcome)
 
     async def worker() -> None:
         nonlocal halted
-        while not halted:
-            if should_stop():
-                report.stopped = halted = True
-                return
-            try:
-                item = next(waiting)
-            except StopIteration:
-                return
-            outcome: R | ProviderError
-            try:
-                outcome = await work(item)
-            except Stopped:
-                report.stopped = halted = True
-                return
-            except ProviderError as error:
-                outcome = error
-                report.failed += 1
-                if isinstance(error, CallError) and error.fatal:
-                    report.fatal = report.fatal or error
-                    halted = True
-            else:
-                report.done += 1
-            on_done(item, outcome)
+        try:
+            while not halted and (item := next(waiting, end)) is not end:
+                if should_stop():
+                    report.stopped = halted = True
+                    return
+                await one(cast(T, item))
+        except BaseException:
+            halted = True  # at once: before anybody else begins something new
+            raise
 
     workers = [asyncio.create_task(worker()) for _ in range(max(1, min(concurrency, len(items))))]
     try:
-        _, under_way = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
-        if under_way:
-            halted = True
-            await asyncio.wait(under_way)
+        await asyncio.wait(workers)
     finally:
         for task in workers:
             task.cancel()  # only where this run was itself cancelled is there anything left

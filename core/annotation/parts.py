@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from core.annotation.locating import Locator
-from core.annotation.tokens import cumulative
+from core.annotation.tokens import cumulative_thirds
 from core.texts.annotation import AnnotationValue, Entity, Relation, Span
 from core.texts.offsets import check_spans
 from core.texts.variants import search_key
@@ -48,12 +48,12 @@ def split(text: str, budget_tokens: int, *, overlap: int = 120) -> tuple[Part, .
     in unpunctuated text where the budget ends. ``overlap`` is the length of each context in code points. A passage
     within the budget is one part; an empty one is none.
     """
-    sums = cumulative(text)
+    sums = cumulative_thirds(text)
     parts: list[Part] = []
     start = 0
     while start < len(text):
-        spent = sums[start - 1] if start else 0.0
-        limit = max(bisect_right(sums, spent + max(budget_tokens, MIN_BUDGET) + 1e-6), start + 1)
+        spent = sums[start - 1] if start else 0
+        limit = max(bisect_right(sums, spent + 3 * max(budget_tokens, MIN_BUDGET)), start + 1)
         end = limit if limit >= len(text) else _border(text, start, limit)
         before, after = text[max(0, start - overlap) : start], text[end : end + overlap // 2]
         parts.append(Part(start, end, before, after))

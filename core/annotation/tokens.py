@@ -5,7 +5,6 @@ apart into bytes. Counted here: 1 for a code point of U+4E00–9FFF and for CJK 
 for other code points beyond Latin, 1 for three of ASCII.
 """
 
-import math
 from collections.abc import Iterable
 from itertools import accumulate
 
@@ -14,22 +13,23 @@ _ANSWER_FRAME = 250
 _ANSWER_PER_TOKEN = 6  # modern Chinese 1.5, English 2, entities and relations 2.5 for a token of the passage
 
 
-def _cost(char: str) -> float:
+def _thirds(char: str) -> int:
+    """Thirds of a token, so that sums are exact."""
     if char < "\x80":
-        return 1 / 3
-    if "\u4e00" <= char <= "\u9fff" or "\u3000" <= char <= "\u303f" or "\uff00" <= char <= "\uffef":
         return 1
-    return len(char.encode("utf-8", "surrogatepass"))
+    if "\u4e00" <= char <= "\u9fff" or "\u3000" <= char <= "\u303f" or "\uff00" <= char <= "\uffef":
+        return 3
+    return 3 * len(char.encode("utf-8", "surrogatepass"))
 
 
-def cumulative(text: str) -> list[float]:
-    """Tokens of the text up to and with each code point."""
-    return list(accumulate(map(_cost, text)))
+def cumulative_thirds(text: str) -> list[int]:
+    """Thirds of a token of the text up to and with each code point."""
+    return list(accumulate(map(_thirds, text)))
 
 
 def text_tokens(text: str) -> int:
     """Tokens of a text, at most about."""
-    return math.ceil(sum(map(_cost, text)))
+    return -(-sum(map(_thirds, text)) // 3)
 
 
 def estimate_tokens(messages: Iterable[dict[str, str]]) -> int:

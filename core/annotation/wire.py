@@ -22,12 +22,12 @@ class AttemptError(Exception):
 
 
 async def read_body(chunks: AsyncIterator[bytes]) -> bytes:
-    """The body; raises AttemptError ``reply_too_large`` without reading the rest."""
+    """The body; raises AttemptError ``provider_reply_too_large`` without reading the rest."""
     body = bytearray()
     async for chunk in chunks:
         body += chunk
         if len(body) > MAX_REPLY_BYTES:
-            raise AttemptError(Failure("reply_too_large"))
+            raise AttemptError(Failure("provider_reply_too_large"))
     return bytes(body)
 
 
@@ -76,9 +76,9 @@ def reply_of(body: bytes, seconds: float, *, host: str) -> RawReply:
     if reply.finish_reason in ("content_filter", "sensitive"):
         raise AttemptError(Failure("provider_refused"), reply=reply)
     if reply.finish_reason == "length":
-        raise AttemptError(Failure("reply_cut"), reply=reply)
+        raise AttemptError(Failure("provider_reply_cut"), reply=reply)
     if not reply.text.strip():
-        raise AttemptError(Failure("reply_empty"), reply=reply)
+        raise AttemptError(Failure("provider_reply_empty"), reply=reply)
     return reply
 
 

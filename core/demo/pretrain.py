@@ -45,7 +45,7 @@ class PretrainConfig:
     warmup: float = 0.08
     aspects: float = 2.0
     seed: int = 1127
-    threads: int = 1
+    threads: int = 2
     version: int = SCRIPT_VERSION
 
 

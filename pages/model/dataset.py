@@ -75,7 +75,7 @@ def show(app: App, record: DatasetRecord) -> None:
         if manifest.get("warning"):
             st.warning(t(f"warnings.{manifest['warning']}"))
         excluded(manifest.get("excluded", []))
-        st.caption(str(app.home.datasets / record.name))
+        st.caption(plain(str(app.home.datasets / record.name)))
 
 
 with page("dataset") as app:

@@ -6,8 +6,7 @@ import streamlit as st
 from core.errors import SongclipError
 from db.experiments import Datasets, Runs
 from workbench.components.job_panel import start_job
-from workbench.components.shell import App, current_language, page, t
-from workbench.i18n import explain
+from workbench.components.shell import App, page, sorry, t
 from workbench.tasks.models import base_name, model_names
 from workbench.tasks.training import config_for, preset_names
 
@@ -115,5 +114,5 @@ with page("train") as app:
     try:
         options(app)
     except SongclipError as error:
-        st.error(explain(error, current_language()))
+        st.error(sorry(error))
     earlier(app)

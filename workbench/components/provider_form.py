@@ -11,8 +11,7 @@ from core.annotation.prompts import DEFAULT_PROMPT, Prompt
 from core.annotation.endpoints import PRESETS, Endpoint, check_endpoint, normalise_address, resolve_key
 from core.errors import SongclipError
 from db.prompts import Prompts
-from workbench.components.shell import App, current_language, notice_later, t
-from workbench.i18n import explain
+from workbench.components.shell import App, notice_later, plain, sorry, t
 from workbench.tasks.asking import estimate, try_connection
 
 OFFLINE = "offline"
@@ -104,9 +103,9 @@ def _connection(endpoint: Endpoint, typed: str) -> None:
         with st.spinner(t("browse.working")):
             reply = asyncio.run(try_connection(endpoint, resolve_key(endpoint, typed, os.environ)))
     except SongclipError as error:
-        st.error(explain(error, current_language()))
+        st.error(sorry(error))
     else:
-        st.success(t("annotate.connected", model=reply.model or endpoint.model, seconds=f"{reply.seconds:.1f}"))
+        st.success(t("annotate.connected", model=plain(reply.model or endpoint.model), seconds=f"{reply.seconds:.1f}"))
 
 
 def _estimate(app: App, ids: list[int], endpoint: Endpoint, prompt: Prompt, shots: int) -> None:
@@ -137,7 +136,7 @@ def _editor(app: App, prompt: Prompt) -> None:
             try:
                 new = Prompts(app.db).add(name.strip() or prompt.name, system, instructions, who=app.who)
             except SongclipError as error:
-                st.error(explain(error, current_language()))
+                st.error(sorry(error))
             else:
                 notice_later(t("annotate.prompt_saved", prompt=new.id))
                 st.rerun()

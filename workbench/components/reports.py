@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.texts.fields import Rejected
-from workbench.components.shell import current_language, plain, t
-from workbench.i18n import explain
+from workbench.components.shell import plain, sorry, t
 
 SHOWN = 20
 
@@ -14,6 +13,6 @@ SHOWN = 20
 def show_rejected(rejected: Sequence[Rejected]) -> None:
     """The first twenty with their reasons, and how many more there are."""
     for item in rejected[:SHOWN]:
-        st.error(f"{plain(item.where)}: {explain(item.error, current_language())}")
+        st.error(f"{plain(item.where)}: {sorry(item.error)}")
     if len(rejected) > SHOWN:
         st.error(t("passages.more_rejected", count=len(rejected) - SHOWN))

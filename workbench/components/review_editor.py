@@ -3,9 +3,12 @@
 A table editor must not be fed its own output: it would lose every second edit. So the value the tables start from is
 held in the session and stands still while they are edited, and so does their number of rows; what the person sees is
 that value with her edits, and each time it differs from what was saved last, it is saved as the next revision.
+Saving is the widgets' callback: it runs first of all, also when the same click went to the next passage or to another
+page, where the editor is not drawn any more and what she typed last would be lost.
 When the widgets forgot their edits (she was on another page), the sitting begins anew from what is stored.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,14 +16,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.errors import ConflictError
+from core.errors import ConflictError, SongclipError
 from core.records import Annotation
 from core.texts.annotation import AnnotationValue, Status
 from core.texts.passage import Passage
 from core.texts.vocabulary import PLACE_TYPES, RELATION_TYPES, place_type, relation_type
 from db.annotations import Annotations
+from db.passages import Passages
 from workbench.components.passage_view import passage_view
-from workbench.components.shell import App, current_language, notice_later, plain, t
+from workbench.components.shell import App, app_home, current_language, notice_later, plain, plain_details, reviewer, t
 from workbench.tasks.annotating import provider_named, suggest
 from workbench.tasks.reviewing import (
     CERTAINTIES,
@@ -33,6 +37,8 @@ from workbench.tasks.reviewing import (
     relations_from_rows,
     save,
 )
+
+logger = logging.getLogger(__name__)
 
 TEXTS = ("spatial_relation", "modern_chinese", "english", "search_prompt")
 
@@ -52,6 +58,42 @@ class Sitting:
     turn: int = 0
     drawn: bool = False
 
+    def key(self, name: str) -> str:
+        """The key of a widget of this sitting."""
+        return f"review-{name}-{self.passage_id}-{self.turn}"
+
+    def edited(self, text: str) -> AnnotationValue:
+        """What the tables and fields hold, read from the session, so that it can be had before they are drawn."""
+        entities = entities_from_rows(self._rows("entities", entity_rows(self.base, text)), self.base, text)
+        rows = self._rows("relations", relation_rows(self.base, text))
+        typed: dict[str, Any] = {
+            name: st.session_state.get(self.key(name), getattr(self.base, name)) or "" for name in TEXTS
+        }
+        relations = relations_from_rows(rows, entities, self.base, text)
+        return replace(self.base, entities=entities, relations=relations, **typed)
+
+    def _rows(self, table: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        edits = st.session_state.get(self.key(table), {}).get("edited_rows", {})
+        return [row | edits.get(number, {}) for number, row in enumerate(rows)]
+
+
+def keep_edits(passage_id: int, turn: int) -> None:
+    """Save what was just edited at a sitting; what stands in the way is said when the editor is drawn again."""
+    sitting: Sitting | None = st.session_state.get("sitting")
+    if sitting is None or (sitting.passage_id, sitting.turn) != (passage_id, turn):
+        return
+    try:
+        db = app_home().open()
+        value = sitting.edited(Passages(db).get(passage_id).text)
+        if value != sitting.saved:
+            saved = save(db, passage_id, value, revision=sitting.revision, who=reviewer())
+            sitting.saved, sitting.revision = value, saved.revision
+    except ConflictError as conflict:
+        # She may be on her way to a page that does not draw the editor.
+        notice_later(t("review.conflict", **plain_details(conflict)))
+    except SongclipError as error:
+        logger.warning("edits of passage %s not saved: %s", passage_id, error)
+
 
 class ReviewEditor:
     """Draws the editor and saves what is edited in it."""
@@ -59,7 +101,7 @@ class ReviewEditor:
     def __init__(self, app: App, passage: Passage, desk: Desk) -> None:
         self.app, self.passage, self.desk = app, passage, desk
         sitting: Sitting | None = st.session_state.get("sitting")
-        forgotten = sitting and sitting.drawn and f"review-entities-{passage.id}-{sitting.turn}" not in st.session_state
+        forgotten = sitting and sitting.drawn and sitting.key("entities") not in st.session_state
         if sitting is None or sitting.passage_id != passage.id or forgotten:
             sitting = self._sit_down()
         self.sitting = sitting
@@ -72,13 +114,19 @@ class ReviewEditor:
         return sitting
 
     def _key(self, name: str) -> str:
-        return f"review-{name}-{self.passage.id}-{self.sitting.turn}"
+        return self.sitting.key(name)
+
+    def _kept(self) -> dict[str, Any]:
+        return {"on_change": keep_edits, "args": (self.passage.id, self.sitting.turn)}
 
     def draw(self) -> None:
         """The whole editor."""
         if self.desk.unconfirmed and self.desk.suggestion:
-            made_by = f"{self.desk.suggestion.provider} · {self.desk.suggestion.model}"
-            st.info(t("review.unconfirmed", model=made_by), icon=":material/auto_awesome:")
+            made_by = plain(f"{self.desk.suggestion.provider} · {self.desk.suggestion.model}")
+            st.info(t("review.unconfirmed", model=plain(made_by)), icon=":material/auto_awesome:")
+            for problem in self.desk.suggestion.parameters.get("problems", []):
+                said = {name: plain(problem[name]) for name in ("name", "label")}
+                st.caption("⚠ " + t(f"problems.{problem['code']}", **said))
         marked = st.container()
         value = self._tables()
         value = self._texts(value)
@@ -153,6 +201,7 @@ class ReviewEditor:
                 "found": column.TextColumn(t("review.found"), disabled=True),
                 "drop": column.CheckboxColumn(t("review.drop"), width="small"),
             },
+            **self._kept(),
         )
         value = replace(base, entities=entities_from_rows(_records(entities), base, text))
         missing = [entity.name for entity in value.entities if not entity.mentions]
@@ -193,6 +242,7 @@ class ReviewEditor:
                 "note": column.TextColumn(t("review.note")),
                 "drop": column.CheckboxColumn(t("review.drop"), width="small"),
             },
+            **self._kept(),
         )
         relations = relations_from_rows(_records(rows), value.entities, base, text)
         return replace(value, relations=relations)
@@ -202,7 +252,11 @@ class ReviewEditor:
         columns = st.columns(2)
         for number, name in enumerate(TEXTS):
             typed[name] = columns[number % 2].text_area(
-                t(f"review.{name}"), getattr(self.sitting.base, name), key=self._key(name), height=110
+                t(f"review.{name}"),
+                getattr(self.sitting.base, name),
+                key=self._key(name),
+                height=110,
+                **self._kept(),
             )
         return replace(value, **typed)
 
@@ -221,7 +275,7 @@ class ReviewEditor:
                 status=status,
             )
         except ConflictError as conflict:
-            st.error(t("review.conflict", **conflict.details))
+            st.error(t("review.conflict", **plain_details(conflict)))
             if st.button(t("review.take_theirs"), key=self._key("theirs")):
                 del st.session_state["sitting"]
                 st.rerun()

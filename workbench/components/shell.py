@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from core.errors import SongclipError
 from db.home import Home
-from workbench.i18n import LANGUAGES, Language, explain, language_of, translate
+from workbench.i18n import LANGUAGES, Language, language_of, translate
 from workbench.log import log_to
 from workbench.serve import OWN_HOME_VARIABLE
 from workbench.settings import Settings, default_home, load_settings
@@ -21,6 +21,8 @@ from workbench.settings import Settings, default_home, load_settings
 logger = logging.getLogger(__name__)
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^])")
+_DRAWN_ANYWAY = re.compile(r"(:|@|www(?=\\\.))", re.IGNORECASE)
+"""Addresses, e-mail and :names of pictures:, which are looked for after the escapes have gone."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,23 @@ def t(key: str, **details: object) -> str:
 
 def plain(text: str) -> str:
     """Text from people or models for places that read Markdown: every mark escaped, nothing fetched or linked."""
-    return _MARKDOWN.sub(r"\\\1", text).replace("\n", " ")
+    # A word joiner, which nobody sees, keeps apart what would be drawn as a link or an emoji in spite of its escapes.
+    return _DRAWN_ANYWAY.sub("\\1\u2060", _MARKDOWN.sub(r"\\\1", text).replace("\n", " "))
+
+
+def plain_details(error: SongclipError) -> dict[str, str]:
+    """The details of an error for its sentence on the screen: names of files and people, titles of columns."""
+    return {name: plain(str(detail)) for name, detail in error.details.items()}
+
+
+def sorry(error: SongclipError) -> str:
+    """The sentence of an error, for places that read Markdown."""
+    return t(f"errors.{error.code}", **plain_details(error))
+
+
+def reviewer() -> str:
+    """Who sits before the page, as revisions name her."""
+    return st.session_state.get("who") or t("shell.somebody")
 
 
 def app_home() -> Home:
@@ -79,10 +97,10 @@ def page(title: str = "", *, lead: bool = True) -> Iterator[App]:
             st.title(t(f"pages.{title}"))
             if lead:
                 st.caption(t(f"leads.{title}"))
-        yield App(home, db, settings, st.session_state.get("who") or t("shell.somebody"), home.marker(db) == "demo")
+        yield App(home, db, settings, reviewer(), home.marker(db) == "demo")
     except SongclipError as error:
         logger.warning("%s: %s", title, error)
-        st.error(explain(error, current_language()))
+        st.error(sorry(error))
     except Exception:
         logger.exception("page %s broke", title)
         st.error(t("errors.unexpected", kind=""))
@@ -124,7 +142,7 @@ def sidebar() -> None:
 def _begin_own(path: Path) -> None:
     own = Home(path)
     own.mark(own.open(), "person")
-    st.info(t("shell.moving", path=path))
+    st.info(t("shell.moving", path=plain(str(path))))
     st.html("<script>setTimeout(() => window.location.assign('/'), 6000)</script>", unsafe_allow_javascript=True)
     st.stop()
 

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,7 +19,8 @@ from core.annotation.parsing import Parsed, parse_model_reply, repair_messages
 from core.annotation.parts import Part, merge, split
 from core.annotation.prompts import Prompt, render
 from core.annotation.provider import Reply
-from core.annotation.tokens import estimate_tokens, expected_output_tokens
+from core.annotation.reply import Problem
+from core.annotation.tokens import budget_for, estimate_tokens, expected_output_tokens
 from core.errors import ProviderError, Stopped
 from core.texts.annotation import AnnotationValue
 from core.texts.passage import Passage
@@ -30,8 +31,8 @@ from db.passages import Passages
 from db.prompts import Call, Calls, Prompts
 from workbench.jobs.kinds import JobContext
 
-PART_TOKENS = 1500
-"""Tokens of passage text asked about at once; longer passages are asked about in parts."""
+PART_TOKENS = budget_for(8192)
+"""Tokens of passage text asked about at once, so that the answer fits what most models may write; more goes in parts."""
 
 Messages = list[dict[str, str]]
 
@@ -115,7 +116,7 @@ class Asker:
         raws = [stored.raw for q in questions if (stored := self.calls.stored(q.key, since=self.since))]
         self.suggestions.add(
             passage,
-            self.reply(value, raw="\n\n".join(raws)),
+            self.reply(value, raw="\n\n".join(raws), problems=[p for _, parsed in read for p in parsed.problems]),
             key=self.suggestion_key(questions),
             job_id=self.job_id,
         )
@@ -127,13 +128,13 @@ class Asker:
         raw = await self._paid_once(client, passage, question.messages, question.estimated, should_stop)
         context = question.part.context_before + question.part.context_after
         try:
-            return parse_model_reply(raw, text, context=context)
+            return await asyncio.to_thread(parse_model_reply, raw, text, context=context)
         except ProviderError as error:
             # Once more, with what was wrong named; what still fails is kept raw and shown.
             again = repair_messages(question.messages, raw, error)
             estimated = question.estimated + estimate_tokens(again[-2:])
             raw = await self._paid_once(client, passage, again, estimated, should_stop)
-            return parse_model_reply(raw, text, context=context)
+            return await asyncio.to_thread(parse_model_reply, raw, text, context=context)
 
     async def _paid_once(
         self,
@@ -178,8 +179,15 @@ class Asker:
             )
         self.calls.add(call, job_id=self.job_id)
 
-    def reply(self, value: AnnotationValue | None, *, raw: str, error: ProviderError | None = None) -> Reply:
-        """A suggestion with where it came from."""
+    def reply(
+        self,
+        value: AnnotationValue | None,
+        *,
+        raw: str,
+        error: ProviderError | None = None,
+        problems: Sequence[Problem] = (),
+    ) -> Reply:
+        """A suggestion with where it came from, and what a scholar should look at in it."""
         missing = tuple(
             name for name in ("modern_chinese", "english") if value is not None and not getattr(value, name)
         )
@@ -189,7 +197,12 @@ class Asker:
             provider=self.endpoint.preset_name,
             model=self.endpoint.model,
             prompt_version=self.prompt.id,
-            parameters={**self.endpoint.parameters(), "examples": self.shots, "address": self.endpoint.base_url},
+            parameters={
+                **self.endpoint.parameters(),
+                "examples": self.shots,
+                "address": self.endpoint.base_url,
+                "problems": [asdict(problem) for problem in problems],
+            },
             missing=missing,
             error=error,
         )

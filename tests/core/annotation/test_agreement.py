@@ -55,6 +55,19 @@ def test_an_entity_counts_once() -> None:
     assert entity_scores(whole, split_name).loose == Tally(1, 2, 1, 1)
 
 
+def test_a_pair_gives_way_where_more_pairs_are_possible() -> None:
+    suggested = value(entity(1, "place", "bridge", (0, 6)), entity(2, "place", "bridge", (1, 2)))
+    approved = value(entity(1, "place", "gate", (0, 2)), entity(2, "place", "gate", (3, 5)))
+    assert entity_scores(suggested, approved).loose.right == 2
+
+
+def test_exact_pairs_come_first() -> None:
+    suggested = value(entity(1, "place", "gate", (0, 4)), entity(2, "place", "bridge", (0, 4)))
+    scores = entity_scores(suggested, value(entity(1, "place", "bridge", (0, 4))))
+    assert scores.loose_by_type["place", "bridge"] == Tally(1, 1, 1, 1)
+    assert scores.loose_by_type["place", "gate"] == Tally(1, 0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("tally", "figures"),
     [

@@ -62,6 +62,11 @@ def test_curly_delimiters_are_straightened_and_words_left_alone() -> None:
     assert extract_json(quoted)["note"] == "“甲”, “乙”: ,]"
 
 
+def test_numbers_that_are_none_count_as_missing() -> None:
+    parsed = parse_model_reply('{"entities": [], "english": NaN, "note": -Infinity}', TEXT)
+    assert (parsed.value.english, parsed.value.note) == ("", "")
+
+
 def test_reasoning_inside_a_string_of_the_answer_is_text() -> None:
     raw = json.dumps({"entities": [], "note": "他写了 <think>甲</think>"}, ensure_ascii=False)
     assert extract_json(raw)["note"] == "他写了 <think>甲</think>"
@@ -75,6 +80,7 @@ def test_reasoning_inside_a_string_of_the_answer_is_text() -> None:
         (f"<think>{JSON}", "reply_empty", {}),
         (f"<think>{JSON}</think>\n", "reply_empty", {}),
         (f"{JSON}</think>", "reply_empty", {}),
+        (f"{OTHER}<think>甲<think>乙</think>丙</think>", "reply_empty", {}),
         ("对不起，我不能回答。", "reply_not_json", {"line": 1, "column": 1}),
         (f"<think>\n</think>\n{JSON[:-1]}", "reply_not_json", {"line": 3, "column": len(JSON)}),
         (JSON[: len(JSON) // 2], "reply_not_json", {"line": 1, "column": JSON.rindex('"', 0, len(JSON) // 2) + 1}),
@@ -193,9 +199,11 @@ def test_a_follow_up_for_each_failure_is_short(raw: str, error: ProviderError, s
     assert all(0 < len(message["content"]) <= MAX_RETURNED + 2 for message in messages)
 
 
-JUNK = st.sampled_from(
-    '``` <think> </think> { } [ ] " , : \\ null NaN “ ” 𠮷 [[[[ {"entities": "entities" 1e999 \\ud83d 9999999'.split()
-    + ["\n", "\ud800", "\x00"]
+JUNK = st.one_of(
+    st.sampled_from(
+        ["```", "<think>", "</think>", "[[[[", '{"entities": ', '"entities"', "null", "NaN", "1e999", "99999"]
+    ),
+    st.sampled_from([*'{}[]",:\\“”𠮷\n\x00\ud800', "\\ud83d"]),
 )
 
 

@@ -57,6 +57,11 @@ def test_a_part_ends_at_the_best_border_of_its_second_half(marks: str, best: str
     assert text[first.start : first.end].endswith(best)
 
 
+def test_a_part_is_as_long_as_its_borders_allow_but_not_short() -> None:
+    assert split("甲" * 50 + "。乙。丙。" + "丁" * 60, 80)[0].end == 55
+    assert split("甲。" + "乙" * 48 + "，" + "丁" * 60, 80)[0].end == 51
+
+
 def test_closing_marks_stay_with_their_sentence() -> None:
     text = "甲" * 60 + "“乙。”" + "甲" * 60
     first = split(text, 80)[0]

@@ -1,6 +1,6 @@
 import pytest
 
-from core.annotation.tokens import budget_for, cumulative, estimate_tokens, expected_output_tokens, text_tokens
+from core.annotation.tokens import budget_for, cumulative_thirds, estimate_tokens, expected_output_tokens, text_tokens
 
 
 @pytest.mark.parametrize(
@@ -9,7 +9,9 @@ from core.annotation.tokens import budget_for, cumulative, estimate_tokens, expe
 )
 def test_tokens_of_a_text(text: str, tokens: int) -> None:
     assert text_tokens(text) == tokens
-    assert len(cumulative(text)) == len(text)
+    sums = cumulative_thirds(text)
+    assert len(sums) == len(text)
+    assert not sums or text_tokens(text) - 1 < sums[-1] / 3 <= text_tokens(text)
 
 
 def test_messages_cost_more_than_their_text() -> None:
