@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import streamlit as st
-from core.annotation.prompts import DEFAULT_PROMPT, Prompt
 
 from core.annotation.endpoints import PRESETS, Endpoint, check_endpoint, normalise_address, resolve_key
+from core.annotation.prompts import DEFAULT_PROMPT, Prompt
 from core.errors import SongclipError
 from db.prompts import Prompts
 from workbench.components.shell import App, notice_later, plain, sorry, t

@@ -32,7 +32,7 @@ from db.prompts import Call, Calls, Prompts
 from workbench.jobs.kinds import JobContext
 
 PART_TOKENS = budget_for(8192)
-"""Tokens of passage text asked about at once, so that the answer fits what most models may write; more goes in parts."""
+"""Tokens of passage text asked about at once: the answer fits what most models may write. More goes in parts."""
 
 Messages = list[dict[str, str]]
 

@@ -75,7 +75,7 @@ def test_what_is_said_of_positions_is_so_on_the_sheet() -> None:
         else:
             assert second_y < min(ys)
         for kind, x, _, scale in placed:
-            assert x - EXTENT[kind][0] * scale / 2 > -18 and x + EXTENT[kind][0] * scale / 2 < SHEET + 18
+            assert x - EXTENT[kind][0] * scale / 2 > -24 and x + EXTENT[kind][0] * scale / 2 < SHEET + 24
 
 
 def test_the_mark_is_in_the_file_and_not_in_the_pixels() -> None:
