@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from core.errors import NotFoundError
 from core.records import DatasetRecord, EvaluationRecord, Run
-from db.connection import now, transaction
+from db.connection import now, row_id, transaction
 
 
 def _encode(value: Any) -> str:
@@ -94,7 +94,7 @@ class Runs:
     def of_job(self, job_id: int) -> Run | None:
         """The run a job started, if it came that far."""
         row = self.db.execute(
-            f"SELECT {self._COLUMNS} FROM runs WHERE job_id = ? ORDER BY id DESC LIMIT 1", [job_id]
+            f"SELECT {self._COLUMNS} FROM runs WHERE job_id = ? ORDER BY id DESC LIMIT 1", [row_id(job_id)]
         ).fetchone()
         return _run(row) if row else None
 

@@ -11,6 +11,7 @@ from sqlite_utils import Database
 from core.errors import StorageError
 from db.connection import connect, now, transaction
 from db.migrations import migrations
+from db.refusals import refusal
 
 _SYNCED = ("onedrive", "dropbox", "icloud", "google drive", "nutstore", "坚果云", "baidunetdisk", "百度网盘")
 _NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p")
@@ -97,7 +98,7 @@ class Home:
                     db.conn.close()
                     raise
         except sqlite3.OperationalError as error:
-            raise StorageError("home_not_writable", path=self.path) from error
+            raise refusal(error, self.path) or StorageError("home_not_writable", path=self.path) from error
         except sqlite3.DatabaseError as error:
             raise StorageError("database_damaged", path=self.database) from error
         return db

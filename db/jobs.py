@@ -90,7 +90,7 @@ class Jobs:
             clauses.append(f"state IN {_ACTIVE}")
         rows = self.db.execute(
             f"SELECT {_COLUMNS} FROM jobs WHERE {' AND '.join(clauses)} ORDER BY id DESC LIMIT ? OFFSET ?",
-            [*values, limit, offset],
+            [*values, min(limit, 2**62), offset],
         ).fetchall()
         return [_job(row) for row in rows]
 

@@ -1,7 +1,7 @@
 """Makes the pictures of README and guide from a demo home: ``make screenshots``.
 
-Starts the app on a fresh demo project, trains once so that there is something to see, and photographs every page
-in both languages with Chromium.
+Starts the app on a fresh demo project, trains once so that there is something to see, and photographs it
+in both languages with Chromium: README's pages, or with --all every page.
 """
 
 import argparse
@@ -16,11 +16,15 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).parent
+README = ("review", "collection", "results", "browse")
+"""What README shows; the other pages would show the folder they were made in."""
+
 PAGES = (
     ("overview", "", {}),
     ("passages", "passages", {}),
     ("annotate", "annotate", {}),
     ("review", "review", {"id": "2"}),
+    ("quality", "quality", {}),
     ("collection", "collection", {}),
     ("pairs", "pairs", {}),
     ("dataset", "dataset", {}),
@@ -65,14 +69,16 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(1_200)
 
 
-def photograph(url: str, folder: Path, width: int, height: int) -> None:
-    """Every page in both languages."""
+def photograph(url: str, folder: Path, width: int, height: int, *, every: bool) -> None:
+    """README's pages, or every page, in both languages."""
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
         for language in ("zh", "en"):
             for name, address, query in PAGES:
+                if not every and name not in README:
+                    continue
                 page = browser.new_context(viewport={"width": width, "height": height}).new_page()
                 words = "&".join(f"{key}={value}" for key, value in {"lang": language, **query}.items())
                 page.goto(f"{url}/{address}?{words}")
@@ -87,6 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, default=None, help="a demo home that is ready")
     parser.add_argument("--out", type=Path, default=HERE / "screenshots")
+    parser.add_argument("--all", action="store_true", help="every page, to look at")
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--height", type=int, default=800)
     options = parser.parse_args()
@@ -101,7 +108,7 @@ def main() -> None:
         app = subprocess.Popen(run)
         try:
             wait_for(f"http://127.0.0.1:{port}")
-            photograph(f"http://127.0.0.1:{port}", options.out, options.width, options.height)
+            photograph(f"http://127.0.0.1:{port}", options.out, options.width, options.height, every=options.all)
         finally:
             app.terminate()
             app.wait()

@@ -27,6 +27,8 @@ def log_to(file: Path, level: str = "INFO") -> None:
     if any(isinstance(h, RotatingFileHandler) and h.baseFilename == str(file.resolve()) for h in root.handlers):
         return
     file.parent.mkdir(parents=True, exist_ok=True)
+    # A full disk must not put the traceback of a lost line on the screen.
+    logging.raiseExceptions = False
     handler = RotatingFileHandler(file, maxBytes=5_000_000, backupCount=3, encoding="utf-8", delay=True)
     handler.setFormatter(_WithoutKeys("%(asctime)s %(levelname)s %(name)s %(message)s"))
     root.addHandler(handler)

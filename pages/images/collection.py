@@ -5,12 +5,13 @@ from typing import Any
 
 import streamlit as st
 
+from core.errors import ConflictError
 from core.records import ImageRecord
 from db.images import Images, Pairs
 from workbench.components.gallery import gallery
 from workbench.components.reports import show_rejected
-from workbench.components.shell import App, notice_later, page, show_notices, t
-from workbench.tasks.images import CATEGORIES, SUFFIXES, add_pictures
+from workbench.components.shell import App, notice_later, page, show_notices, sorry, t
+from workbench.tasks.images import CATEGORIES, SUFFIXES, add_pictures, describe_picture
 
 PAGE_SIZE = 24
 
@@ -47,8 +48,10 @@ def details(app: App, image: ImageRecord) -> None:
     """One picture large, with its description to edit."""
     from core.imaging.store import ImageStore
 
+    # The dialog draws itself anew in runs of its own, in threads that the page's connection does not belong to.
+    db = app.home.open()
     st.image(str(ImageStore(app.home.images).preview(image.sha256)), width="stretch", alt=image.title)
-    linked = "、".join(f"#{passage_id}" for passage_id in Pairs(app.db).passages_of(image.id)) or "—"
+    linked = "、".join(f"#{passage_id}" for passage_id in Pairs(db).passages_of(image.id)) or "—"
     st.caption(t("collection.facts", width=image.width, height=image.height, sha=image.sha256[:12], passages=linked))
     with st.form("describe"):
         title = st.text_input(t("collection.title"), image.title)
@@ -71,11 +74,15 @@ def details(app: App, image: ImageRecord) -> None:
                 "rights": rights,
                 "note": note,
             }
-            Images(app.db).describe(replace(image, **described, work=work.strip()))
+            try:
+                describe_picture(db, replace(image, **described, work=work.strip()), seen=image)
+            except ConflictError as conflict:
+                st.error(sorry(conflict))
+                return
             notice_later(t("collection.kept"))
             st.rerun()
     if st.button(t("collection.delete"), icon=":material/delete:"):
-        Images(app.db).delete(image.id)
+        Images(db).delete(image.id)
         st.session_state["deleted_image"] = image.id
         st.rerun()
 

@@ -83,7 +83,8 @@ def direction(records: list[EvaluationRecord], way: str) -> None:
 def ask(app: App, dataset: str) -> None:
     """Measure runs, or start the ablation."""
     filled = measurable(app.db, dataset)
-    runs = [run.name for run in Runs(app.db).all() if run.dataset == dataset and run.summary]
+    built = (dataset, Datasets(app.db).get(dataset).hash)
+    runs = [run.name for run in Runs(app.db).all() if run.summary and (run.dataset, run.dataset_hash) == built]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect(t("results.runs"), runs, runs[:3])
         split = st.selectbox(t("dataset.split"), filled, format_func=lambda name: t(f"splits.{name}"), width=140)

@@ -17,7 +17,7 @@ def draw_stages(overview: Overview) -> None:
         ("datasets", overview.datasets, "pages/model/dataset.py"),
         ("runs", overview.runs, "pages/model/train.py"),
     )
-    with st.grid(min_column_width=150):
+    with st.grid(min_column_width=125):
         for name, count, door in stages:
             with st.container(border=True):
                 st.metric(t(f"overview.{name}"), f"{count:,}")

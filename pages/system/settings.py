@@ -40,7 +40,8 @@ with page("settings") as app:
         if st.button(t("settings.check"), icon=":material/fact_check:"):
             problems = examine_home(app.home, app.db)
             for problem in problems:
-                st.error(t(f"check.{problem['what']}", **{name: plain(str(detail)) for name, detail in problem.items()}))
+                details = {name: plain(str(detail)) for name, detail in problem.items()}
+                st.error(t(f"check.{problem['what']}", **details))
             if not problems:
                 st.success(t("check.sound"))
         st.caption(t("settings.backup_hint"))

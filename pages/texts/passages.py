@@ -1,16 +1,15 @@
 """Passages: list and search, paste, import, correct, delete with undo."""
 
-from dataclasses import replace
-
 import pandas as pd
 import streamlit as st
 
 from core.texts.reading import parse_pasted
 from db.passages import Passages
 from workbench.components.filters import passage_filter
+from workbench.components.passage_form import correct
 from workbench.components.reports import show_rejected
 from workbench.components.shell import App, notice_later, page, show_notices, t
-from workbench.tasks.passages import SUFFIXES, ImportReport, correct_passage, import_files, store_parsed
+from workbench.tasks.passages import SUFFIXES, ImportReport, import_files, store_parsed
 
 PAGE_SIZE = 50
 
@@ -82,31 +81,6 @@ def actions(app: App, ids: list[int], *, deleted: bool) -> None:
             st.rerun()
     if len(ids) == 1:
         correct(app, ids[0])
-
-
-def correct(app: App, passage_id: int) -> None:
-    """The form for one passage's text and citation."""
-    passage = Passages(app.db).get(passage_id)
-    with st.expander(t("passages.correct"), icon=":material/edit:"), st.form(f"correct-{passage_id}"):
-        left, right = st.columns(2)
-        source = left.text_input(t("passages.source"), passage.source)
-        chapter = right.text_input(t("passages.chapter"), passage.chapter)
-        edition = left.text_input(t("passages.edition"), passage.edition)
-        number = right.text_input(t("passages.page"), passage.page)
-        address = st.text_input(t("passages.address"), passage.address)
-        text = st.text_area(t("passages.text"), passage.text, height=200)
-        if st.form_submit_button(t("passages.save"), type="primary"):
-            changed = replace(
-                passage,
-                source=source.strip(),
-                chapter=chapter.strip(),
-                edition=edition,
-                page=number,
-                address=address,
-            )
-            flags = correct_passage(app.db, replace(changed, text=text.strip()), who=app.who)
-            notice_later(t("passages.corrected", flags=len(flags)) if flags else t("passages.saved"))
-            st.rerun()
 
 
 def paste_tab(app: App) -> None:

@@ -4,6 +4,7 @@ import functools
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -17,11 +18,14 @@ from sqlite_utils import Database
 
 from core.errors import SongclipError, Stopped
 from db.home import Home
+from db.refusals import refusal
 from workbench.i18n import Language, environment_language, explain, translate
 from workbench.log import log_to
 from workbench.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
 @dataclass
@@ -53,6 +57,11 @@ class Context:
         return translate(key, self.language, **details)
 
 
+def one_line(text: str) -> str:
+    """Text without control characters, so that the name of a file cannot steer the terminal or break the line."""
+    return _CONTROL.sub("�", text)
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command found: one document for ``--json``, lines for a person."""
@@ -78,12 +87,13 @@ def command(group: click.Group, name: str) -> Callable[[Callable[..., Answer | N
             except SongclipError as error:
                 context.open_log()
                 logger.warning("%s: %s", name, error)
-                click.echo(explain(error, context.language), err=True)
+                click.echo(one_line(explain(error, context.language)), err=True)
                 sys.exit(1)
             except Exception as error:  # the end of the line: the log has it, the screen a sentence
                 context.open_log()
                 logger.exception("%s broke", name)
-                click.echo(context.say("errors.unexpected", kind=type(error).__name__), err=True)
+                known = refusal(error, context.home.path) or SongclipError("unexpected", kind=type(error).__name__)
+                click.echo(one_line(explain(known, context.language)), err=True)
                 sys.exit(1)
             if answer is None:
                 return
@@ -91,7 +101,7 @@ def command(group: click.Group, name: str) -> Callable[[Callable[..., Answer | N
                 click.echo(json.dumps(answer.document, ensure_ascii=False, default=str))
             else:
                 for line in answer.lines:
-                    click.echo(line)
+                    click.echo(one_line(line))
             if answer.exit_code:
                 sys.exit(answer.exit_code)
 

@@ -69,7 +69,7 @@ def _train(root: click.Group) -> None:
     @click.option("--batch-size", type=click.IntRange(2, 4096), default=None)
     @click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), default=None)
     @click.option("--preset", default="", help="plan, quick, laptop_6gb, careful or mini.")
-    @click.option("--seed", type=click.IntRange(0), default=None)
+    @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=None)
     @click.option("--device", default="", help="auto, cpu, cuda.")
     def train(context: Context, dataset: str, model: str, device: str, **options: Any) -> Answer:
         """Tune a model on a dataset; the best epoch by recall on the valid split is kept."""

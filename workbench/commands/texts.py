@@ -53,7 +53,7 @@ def register(root: click.Group) -> None:
         params = {**job_params(context.db, provider, **options), "limit": limit}
         ended = run_in_foreground(context.home, "annotate", params, Bar(context))
         failures = [
-            {"passage": failure["passage"], "why": context.say(f"errors.{failure['error']}")}
+            {"passage": failure["passage"], "why": context.say(f"errors.{failure['error']}", **failure["details"])}
             for failure in ended.result.get("failures", [])
         ]
         lines = (f"#{failure['passage']}: {failure['why']}" for failure in failures)
@@ -71,7 +71,7 @@ def register(root: click.Group) -> None:
         """Write annotations.json."""
         from workbench.tasks.interchange import export_annotations, statuses_named
 
-        if not file.absolute().parent.is_dir():
+        if not file.absolute().parent.is_dir() or file.is_dir():
             raise InputError("target_unusable", file=file)
         count = export_annotations(context.db, file.absolute(), statuses_named(status))
         return Answer(
@@ -89,6 +89,8 @@ def register(root: click.Group) -> None:
         if not file.is_file():
             raise InputError("file_missing", file=file)
         report = import_annotations(context.home, context.db, file.read_bytes(), status)
+        if report.rejected and not (report.imported or report.unchanged or report.conflicts):
+            raise report.rejected[0].error
         rejected = [{"where": item.where, "why": explain(item.error, context.language)} for item in report.rejected]
         document = {
             "imported": report.imported,

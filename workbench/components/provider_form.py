@@ -64,7 +64,7 @@ def _endpoint(name: str) -> tuple[Endpoint, str]:
         t("annotate.key"), type="password", key=f"key-{name}", help=t("annotate.key_help"), placeholder=hint
     )
     with st.expander(t("annotate.limits"), icon=":material/speed:"):
-        columns = st.columns(4)
+        columns = st.columns(5)
         requests = columns[0].number_input(
             t("annotate.rpm"), 0, 100_000, preset.requests_per_minute or 0, help=t("annotate.no_limit")
         )
@@ -72,6 +72,7 @@ def _endpoint(name: str) -> tuple[Endpoint, str]:
             t("annotate.tpm"), 0, 100_000_000, preset.tokens_per_minute or 0, help=t("annotate.no_limit")
         )
         temperature = columns[2].number_input(t("annotate.temperature"), 0.0, 2.0, 0.1, 0.1)
+        longest = columns[4].number_input(t("annotate.max_tokens"), 0, 1_000_000, 0, help=t("annotate.max_tokens_help"))
         timeout = columns[3].number_input(t("annotate.timeout"), 5, 1800, 120)
     endpoint = Endpoint(
         preset_name=name,
@@ -81,6 +82,7 @@ def _endpoint(name: str) -> tuple[Endpoint, str]:
         tokens_per_minute=int(tokens) or None,
         temperature=float(temperature),
         timeout=float(timeout),
+        max_tokens=int(longest) or None,
         json_mode=preset.json_mode,
     )
     return endpoint, (typed or "").strip()

@@ -100,6 +100,7 @@ class ReviewEditor:
 
     def __init__(self, app: App, passage: Passage, desk: Desk) -> None:
         self.app, self.passage, self.desk = app, passage, desk
+        self.refused = False
         sitting: Sitting | None = st.session_state.get("sitting")
         forgotten = sitting and sitting.drawn and sitting.key("entities") not in st.session_state
         if sitting is None or sitting.passage_id != passage.id or forgotten:
@@ -275,10 +276,12 @@ class ReviewEditor:
                 status=status,
             )
         except ConflictError as conflict:
-            st.error(t("review.conflict", **plain_details(conflict)))
-            if st.button(t("review.take_theirs"), key=self._key("theirs")):
-                del st.session_state["sitting"]
-                st.rerun()
+            if not self.refused:  # once: a button pressed in spite of it is refused for the same reason
+                self.refused = True
+                st.error(t("review.conflict", **plain_details(conflict)))
+                if st.button(t("review.take_theirs"), key=self._key("theirs")):
+                    del st.session_state["sitting"]
+                    st.rerun()
             return None
         self.sitting.saved, self.sitting.revision = value, saved.revision
         return saved

@@ -13,6 +13,7 @@ from sqlite_utils import Database
 
 from core.errors import SongclipError
 from db.home import Home
+from db.refusals import refusal
 from workbench.i18n import LANGUAGES, Language, language_of, translate
 from workbench.log import log_to
 from workbench.serve import OWN_HOME_VARIABLE
@@ -101,9 +102,9 @@ def page(title: str = "", *, lead: bool = True) -> Iterator[App]:
     except SongclipError as error:
         logger.warning("%s: %s", title, error)
         st.error(sorry(error))
-    except Exception:
+    except Exception as error:
         logger.exception("page %s broke", title)
-        st.error(t("errors.unexpected", kind=""))
+        st.error(sorry(refusal(error, app_home().path) or SongclipError("unexpected", kind="")))
 
 
 def style() -> None:

@@ -14,6 +14,7 @@ from core.progress import Progress
 from core.records import Job, JobState
 from db.home import Home
 from db.jobs import Jobs
+from db.refusals import refusal
 from workbench.jobs.kinds import KINDS, JobContext
 
 REPORT_SECONDS = 0.3
@@ -113,7 +114,8 @@ def _work(home: Home, jobs: Jobs, job_id: int, beside: Progress | None, key: str
         raise
     except Exception as error:
         logger.exception("job %s broke", job_id)
-        jobs.end(job_id, JobState.FAILED, error="unexpected", error_details={"kind": type(error).__name__})
+        known = refusal(error, home.path) or SongclipError("unexpected", kind=type(error).__name__)
+        jobs.end(job_id, JobState.FAILED, error=known.code, error_details=known.details)
 
 
 def submit(home: Home, jobs: Jobs, kind: str, params: dict[str, Any], *, key: str = "", needs_key: bool = False) -> Job:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from sqlite_utils import Database
 
 from core.progress import Progress, stop_if_asked
-from db.experiments import Datasets, Runs
+from db.experiments import Runs
 from db.home import Home
 from workbench.jobs.kinds import JobContext
+from workbench.tasks.datasets import record_of
 from workbench.tasks.evaluating import measure, split_to_measure
 from workbench.tasks.models import base_name
 from workbench.tasks.training import carry_out, config_for, start_run
@@ -62,11 +63,15 @@ def ablate(
     An experiment whose run exists under the same job is gone on with, so that a resumed ablation repeats nothing.
     """
     name = base_name(home, model)
-    record = Datasets(db).get(dataset)
+    record = record_of(home, db, dataset)
     split = split_to_measure(db, dataset, "")
     kinds = tuple(kind for kind, made in record.manifest["captions"]["made"].items() if made)
     plan = list(experiments(name, kinds, epochs))
-    earlier = {run.config["extra"].get("experiment"): run for run in Runs(db).all() if job_id and run.job_id == job_id}
+    earlier = {
+        run.config["extra"].get("experiment"): run
+        for run in Runs(db).all()
+        if job_id and run.job_id == job_id and run.dataset_hash == record.hash
+    }
     table = []
     for done, experiment in enumerate(plan):
         stop_if_asked(progress)

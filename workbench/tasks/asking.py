@@ -149,7 +149,7 @@ class Asker:
         if stored:
             self.asked.reused += 1
             if stored.error:
-                raise ProviderError(stored.error)
+                raise ProviderError(stored.error, endpoint=self.endpoint.label, said="—", attempts=1, status="—")
             return stored.raw
         try:
             reply = await client.ask(messages, estimated, should_stop=should_stop)
@@ -322,7 +322,8 @@ class _Counter:
         asked = self.asker.asked
         if isinstance(result, ProviderError):
             asked.failed += 1
-            self.failures.append({"passage": passage.id, "error": result.code})
+            details = {name: str(value) for name, value in result.details.items()}
+            self.failures.append({"passage": passage.id, "error": result.code, "details": details})
             last = Calls(self.context.db).last_of(passage.id, self.context.job_id)
             failed = self.asker.reply(None, raw=last.raw if last else "", error=result)
             self.asker.suggestions.add(passage, failed, job_id=self.context.job_id)

@@ -17,6 +17,7 @@ from db.annotations import Annotations
 from db.home import Home
 from db.images import Images
 from db.passages import PassageFilter, Passages
+from db.refusals import refusal
 
 # zlib's own error for a damaged stream, RuntimeError for an encrypted archive.
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError)
@@ -31,15 +32,19 @@ def write_backup(home: Home, db: Database, target: Path, progress: Progress) -> 
         raise InputError("target_unusable", file=target)
     files = [file for name in KEPT for file in _files(home.path / name)]
     partial = target.with_name(target.name + ".partial")
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "songclip.db"
-        storage.backup(db, copy)
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.write(copy, "songclip.db")
-            for done, file in enumerate(files, 1):
-                archive.write(file, file.relative_to(home.path).as_posix())
-                progress.report(done, len(files), "progress.backup")
-    partial.replace(target)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "songclip.db"
+            storage.backup(db, copy)
+            with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.write(copy, "songclip.db")
+                for done, file in enumerate(files, 1):
+                    archive.write(file, file.relative_to(home.path).as_posix())
+                    progress.report(done, len(files), "progress.backup")
+        partial.replace(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
     return {"file": str(target), "files": len(files) + 1, "bytes": target.stat().st_size}
 
 
@@ -72,7 +77,7 @@ def read_backup(home: Home, source: Path, progress: Progress) -> dict[str, Any]:
             # The database last: a home counts as a project from the moment it is there.
             _move(Path(folder) / "songclip.db", home.database)
     except _UNREADABLE as error:
-        raise InputError("backup_unreadable", file=source.name) from error
+        raise refusal(error, home.path) or InputError("backup_unreadable", file=source.name) from error
     home.open().conn.close()
     return {"path": str(home.path), "files": len(names)}
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.dataset.captions import KINDS, CaptionCount, Kind, captions_of
-from core.dataset.manifest import Excluded, Manifest, check_name
+from core.dataset.manifest import Excluded, Manifest, check_name, read_manifest
 from core.dataset.records import DatasetImage, DatasetSplit, DatasetText
 from core.dataset.splits import SPLITS, split_components
 from core.dataset.writers import write_dataset
@@ -17,7 +17,7 @@ from core.errors import InputError
 from core.imaging.fingerprint import near_duplicates
 from core.imaging.store import ImageStore
 from core.progress import Progress
-from core.records import ImageRecord
+from core.records import DatasetRecord, ImageRecord
 from core.texts.annotation import AnnotationValue, Status
 from core.texts.passage import Passage
 from db.annotations import Annotations, Suggestions
@@ -181,6 +181,19 @@ def build(home: Home, db: Database, params: Mapping[str, Any], progress: Progres
     )
     Datasets(db).put(manifest.name, manifest.hash, manifest.to_json())
     return manifest
+
+
+def record_of(home: Home, db: Database, name: str) -> DatasetRecord:
+    """The record of a dataset as its files stand; a build that was killed between the two is recorded now.
+
+    Raises NotFoundError for a dataset that is unknown or whose files are gone, InputError for damaged ones.
+    """
+    record = Datasets(db).get(name)
+    manifest = read_manifest(home.datasets / name)
+    if manifest.hash != record.hash:
+        Datasets(db).put(name, manifest.hash, manifest.to_json())
+        record = Datasets(db).get(name)
+    return record
 
 
 def dataset_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:

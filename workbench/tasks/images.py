@@ -3,18 +3,19 @@
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
-from core.errors import InputError, NotFoundError, SongclipError
+from core.errors import ConflictError, InputError, NotFoundError, SongclipError
 from core.imaging.picture import read_picture
 from core.imaging.store import ImageStore
 from core.progress import Progress, Silent, stop_if_asked
 from core.records import ImageRecord
 from core.texts.reading import Rejected
+from db.connection import transaction
 from db.home import Home
 from db.images import Images, Pairs
 from db.passages import Passages
@@ -87,6 +88,20 @@ def add_pictures(
     return report
 
 
+def describe_picture(db: Database, changed: ImageRecord, *, seen: ImageRecord) -> None:
+    """Store what a person changed of a picture's description as it lay before her (``seen``), and nothing else.
+
+    Raises ConflictError ``image_changed`` when somebody else changed the same field meanwhile; nothing is stored then.
+    """
+    images = Images(db)
+    with transaction(db):
+        before = images.get(changed.id)
+        hers = {name: getattr(changed, name) for name in FIELDS if getattr(changed, name) != getattr(seen, name)}
+        if any(getattr(before, name) not in (getattr(seen, name), hers[name]) for name in hers):
+            raise ConflictError("image_changed", id=changed.id)
+        images.describe(replace(before, **hers))
+
+
 def read_metadata(data: bytes) -> dict[str, dict[str, str]]:
     """A table with a column ``file`` and any of title, category, source, rights, note, work; by file name."""
     rows = read_table("metadata.csv", data, ("file",))
@@ -151,8 +166,8 @@ def import_pairs(db: Database, data: bytes, *, who: str, progress: Progress | No
     for number, row in enumerate(rows, 2):
         where = f"pairs.csv:{number}"
         try:
-            if not row["passage_id"].strip().isdecimal():
-                raise NotFoundError("passage_not_found", id=row["passage_id"])
+            if not row["passage_id"].strip().isdecimal() or len(row["passage_id"]) > 30:
+                raise NotFoundError("passage_not_found", id=row["passage_id"][:30])
             passage = passages.get(int(row["passage_id"]))
             image = images.find(row["image"])
             if passage.deleted_at:

@@ -1,12 +1,12 @@
 """Passages: from files and from the paste box, corrected, exported."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlite_utils import Database
 
-from core.errors import InputError, SongclipError
+from core.errors import ConflictError, InputError, SongclipError
 from core.texts.offsets import Flag, check_spans, reanchor
 from core.texts.passage import MAX_TEXT, Passage
 from core.texts.reading import ParsedFile, Rejected, read_passages
@@ -66,9 +66,14 @@ def collect_files(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
-def correct_passage(db: Database, changed: Passage, *, who: str) -> tuple[Flag, ...]:
+CORRECTABLE = ("source", "chapter", "text", "edition", "page", "address")
+
+
+def correct_passage(db: Database, changed: Passage, *, who: str, seen: Passage | None = None) -> tuple[Flag, ...]:
     """Store a corrected text or citation and move the annotation's offsets along.
 
+    ``seen`` is the passage as it lay before the person: only what she changed of it is stored. Raises
+    ConflictError ``passage_changed`` when somebody else changed the same field meanwhile.
     Returns what could not be moved: those entities and relations stay, without a place in the text.
     """
     changed_text = changed.text.strip()
@@ -79,6 +84,14 @@ def correct_passage(db: Database, changed: Passage, *, who: str) -> tuple[Flag, 
     passages, annotations = Passages(db), Annotations(db)
     with transaction(db):
         before = passages.get(changed.id)
+        if seen is not None:
+            typed = {name: getattr(changed, name) for name in CORRECTABLE}
+            hers = {name: value for name, value in typed.items() if value != getattr(seen, name)}
+            if any(getattr(before, name) not in (getattr(seen, name), hers[name]) for name in hers):
+                raise ConflictError("passage_changed", id=changed.id)
+            changed = replace(before, **hers)
+            if changed == before:
+                return ()
         passages.update(changed, who=who)
         annotation = annotations.get(changed.id)
         if before.text == changed.text or annotation.revision == 0:

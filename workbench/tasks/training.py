@@ -11,9 +11,10 @@ from sqlite_utils import Database
 from core.errors import InputError
 from core.progress import Progress
 from core.records import Run
-from db.experiments import Datasets, Runs
+from db.experiments import Runs
 from db.home import Home
 from workbench.jobs.kinds import JobContext
+from workbench.tasks.datasets import record_of
 from workbench.tasks.models import ADAPTER, FULL, base_name
 from workbench.tasks.splits import Encoded, read_encoded
 
@@ -81,7 +82,7 @@ def start_run(
 
     ``extra`` may hold ``kinds``, which restricts the captions it learns from, and what else belongs to its record.
     """
-    record = Datasets(db).get(dataset)
+    record = record_of(home, db, dataset)
     run = Runs(db).add(
         dataset=record,
         model=base_name(home, model),

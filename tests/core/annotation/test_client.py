@@ -44,7 +44,7 @@ def ask(server, model="m", times=1, key=KEY, **changed):
         endpoint = endpoint_for("local", base_url=address, model=model, **changed)
         async with ChatClient(endpoint, key, backoff=QUICK) as client:
             asked = (client.ask(MESSAGES, 10) for _ in range(times))
-            return await asyncio.gather(*asked, return_exceptions=True)
+            return await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 30)
 
     outcomes = asyncio.run(walk())
     for outcome in outcomes:
