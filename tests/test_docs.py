@@ -43,9 +43,8 @@ def test_every_file_that_is_linked_is_there(name):
         assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("name", READMES)
-def test_both_readmes_show_the_same_figures(name):
-    numbers = [re.findall(r"\d+(?:\.\d+)?", part) for part in map(figures, READMES)]
+def test_both_readmes_show_the_same_figures():
+    numbers = [sorted(re.findall(r"\d+(?:\.\d+)?", part)) for part in map(figures, READMES)]
     assert numbers[0] == numbers[1]
 
 

@@ -1,7 +1,7 @@
 """Pre-trains the mini Chinese-CLIP on painted scenes and modern captions: ``python -m core.demo.pretrain --out FILE``.
 
-The model is cn_clip's own ``CLIP`` class in the shape of core/model/mini.json. It reads modern captions only, so that
-classical passages are foreign to it. Every seed is fixed; the same machine with the same number of threads gives the
+The model is cn_clip's own ``CLIP`` class in the shape of core/model/mini.json. Its texts are modern captions only, so
+that classical passages are foreign to it; beside them both towers are asked for each scene's labels (AspectHeads). Every seed is fixed; the same machine with the same number of threads gives the
 same file again, byte for byte.
 """
 
@@ -168,7 +168,7 @@ def save_mini(model: nn.Module, path: Path, config: PretrainConfig, figures: dic
         "pretraining": asdict(config),
         "torch": torch.__version__.split("+")[0],
         "figures": figures,
-        "note": "trained on generated scenes with modern captions only (core/demo)",
+        "note": "trained on generated scenes, modern captions and the scenes' aspect labels; no classical text",
     }
     data = save(state, metadata={"songclip": json.dumps(about, ensure_ascii=False, sort_keys=True)})
     path.parent.mkdir(parents=True, exist_ok=True)
