@@ -1,8 +1,8 @@
 """Pre-trains the mini Chinese-CLIP on painted scenes and modern captions: ``python -m core.demo.pretrain --out FILE``.
 
 The model is cn_clip's own ``CLIP`` class in the shape of core/model/mini.json. Its texts are modern captions only, so
-that classical passages are foreign to it; beside them both towers are asked for each scene's labels (AspectHeads). Every seed is fixed; the same machine with the same number of threads gives the
-same file again, byte for byte.
+that classical passages are foreign to it; beside them both towers are asked for each scene's labels (AspectHeads).
+Every seed is fixed; the same machine with the same number of threads gives the same file again, byte for byte.
 """
 
 import argparse
