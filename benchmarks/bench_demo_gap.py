@@ -24,7 +24,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenes", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=90210)
+    parser.add_argument("--seed", type=int, default=31415)
     parser.add_argument("--model", default="mini")
     given = parser.parse_args()
     start = time.monotonic()

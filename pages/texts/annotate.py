@@ -56,6 +56,7 @@ with page("annotate") as app:
         t("annotate.start", count=len(ids)), type="primary", disabled=not ids, icon=":material/auto_awesome:"
     )
     if start:
+        chosen.check()
         params = {**chosen.params, "ids": ids}
         job = start_job(app, "annotate", params, needs_key=bool(chosen.key))
         if chosen.key:

@@ -6,6 +6,7 @@ from core.texts.annotation import Status
 from db.annotations import Annotations
 from db.jobs import Jobs
 from db.passages import PassageFilter, Passages
+from db.prompts import Prompts
 
 
 def button(app, label):
@@ -134,3 +135,31 @@ def test_the_language_can_change_in_the_middle_of_an_edit(filled, open_page):
     app.run()
     assert Annotations(filled.open()).get(2).value.entities[0].note == "今在孤山"
     assert json.dumps([button.label for button in app.button], ensure_ascii=False).count("核定")
+
+
+def test_a_model_is_asked_with_its_parameters_and_without_its_key_in_the_row(filled, open_page):
+    app = open_page("texts/annotate.py")
+    next(group for group in app.get("button_group") if group.label == "Provider").set_value("local").run()
+    next(e for e in app.text_input if e.label == "Address").input("http://127.0.0.1:9/v1").run()
+    button(app, "Start").click().run()
+    assert any("model" in error.value for error in app.error)
+    assert not Jobs(filled.open()).page(kind="annotate")
+    app.session_state["model-local"] = "my-model"
+    app.run()
+    next(e for e in app.text_input if e.label == "Key").input("sk-0123456789").run()
+    assert not app.exception and not app.error
+    assert any("Estimate: 1 passages" in info.value for info in app.info)
+    button(app, "Start").click().run()
+    job = Jobs(filled.open()).page(kind="annotate")[0]
+    assert job.needs_key
+    assert (job.params["endpoint"]["model"], job.params["ids"]) == ("my-model", [4])
+    assert b"sk-0123456789" not in filled.database.read_bytes()
+
+
+def test_a_saved_prompt_is_a_new_version(filled, open_page):
+    app = open_page("texts/annotate.py")
+    next(group for group in app.get("button_group") if group.label == "Provider").set_value("local").run()
+    area = next(area for area in app.text_area if area.label == "Instructions")
+    area.input(area.value + "\n多标地名。")
+    button(app, "Save as a new version").click().run()
+    assert [prompt.id for prompt in Prompts(filled.open()).all()] == ["default-v2", "default-v1"]

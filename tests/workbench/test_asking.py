@@ -24,7 +24,8 @@ from db.passages import Passages
 from db.prompts import Calls, Prompts
 from workbench.jobs.running import run_in_foreground, run_job
 from workbench.tasks.annotating import narrowed
-from workbench.tasks.asking import approved_examples, estimate, retry_params
+from workbench.tasks.asking import approved_examples, retry_params
+from workbench.tasks.estimating import estimate
 from workbench.tasks.quality import report
 
 _spec = importlib.util.spec_from_file_location(

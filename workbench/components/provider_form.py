@@ -12,7 +12,8 @@ from core.annotation.prompts import DEFAULT_PROMPT, Prompt
 from core.errors import SongclipError
 from db.prompts import Prompts
 from workbench.components.shell import App, notice_later, plain, sorry, t
-from workbench.tasks.asking import estimate, try_connection
+from workbench.tasks.asking import try_connection
+from workbench.tasks.estimating import estimate
 
 OFFLINE = "offline"
 
@@ -23,6 +24,13 @@ class Chosen:
 
     params: dict[str, Any]
     key: str = ""
+
+    def check(self) -> None:
+        """Raise ProviderError for an address, model or key that cannot work, before a job is made of it."""
+        if "endpoint" in self.params:
+            endpoint = Endpoint(**self.params["endpoint"])
+            check_endpoint(endpoint)
+            resolve_key(endpoint, self.key, os.environ)
 
 
 def provider_form(app: App, ids: list[int]) -> Chosen:
