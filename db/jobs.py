@@ -98,10 +98,12 @@ class Jobs:
         """Take the lowest queued id of each lane in which nothing works, in one transaction."""
         with transaction(self.db):
             rows = self.db.execute(
-                "UPDATE jobs SET state = 'starting' WHERE id IN (SELECT min(id) FROM jobs WHERE state = 'queued'"
+                "UPDATE jobs SET state = 'starting', heartbeat_at = ? WHERE id IN"
+                " (SELECT min(id) FROM jobs WHERE state = 'queued'"
                 " AND NOT needs_key AND lane NOT IN"
                 " (SELECT lane FROM jobs WHERE state IN ('starting', 'running')) GROUP BY lane)"
-                " RETURNING id"
+                " RETURNING id",
+                [now()],
             ).fetchall()
         return [self.get(int(row[0])) for row in rows]
 
@@ -109,9 +111,9 @@ class Jobs:
         """Take one job that waits for its key, for a process that holds the key; False while its lane works."""
         with transaction(self.db):
             changed = self.db.execute(
-                "UPDATE jobs SET state = 'starting' WHERE id = ? AND state = 'queued' AND needs_key"
+                "UPDATE jobs SET state = 'starting', heartbeat_at = ? WHERE id = ? AND state = 'queued' AND needs_key"
                 " AND lane NOT IN (SELECT lane FROM jobs WHERE state IN ('starting', 'running'))",
-                [row_id(job_id)],
+                [now(), row_id(job_id)],
             ).rowcount
         return changed == 1
 

@@ -58,7 +58,7 @@ def split_components(
     The same content and ``seed`` give the same split in whatever order it comes. Raises InputError
     ``split_fractions`` for fractions below 0 or of 1 and more together.
     """
-    if valid < 0 or test < 0 or valid + test >= 1:
+    if not (valid >= 0 and test >= 0 and valid + test < 1):  # so that NaN is refused as well
         raise InputError("split_fractions", valid=valid, test=test)
     components = _components(list(pairs), texts or {}, image_groups or {}, key)
     passages = sum(len(component.passages) for component in components)

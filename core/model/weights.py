@@ -47,7 +47,8 @@ def _read_torch(path: Path) -> dict[str, Any]:
         refused = "weights_only" in str(error).lower() and _is_pickle(path)
         code = "weights_unsafe" if refused else "weights_damaged"
         raise ModelError(code, file=path.name) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, OSError) as error:
+    except (RuntimeError, EOFError, LookupError, ValueError, AttributeError, TypeError, OSError) as error:
+        # an unpickler fed with any file at all raises whatever its bytes happen to mean
         raise ModelError("weights_damaged", file=path.name) from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]

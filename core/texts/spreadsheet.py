@@ -3,6 +3,7 @@
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date
 
@@ -72,7 +73,7 @@ def _check_archive(name: str, data: bytes) -> None:
                 with archive.open(part) as stream:
                     if b"<!DOCTYPE" in stream.read(2000):
                         raise InputError("spreadsheet_damaged", file=name)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError):
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError):
         raise InputError("spreadsheet_damaged", file=name) from None
 
 

@@ -137,22 +137,19 @@ def test_the_language_can_change_in_the_middle_of_an_edit(filled, open_page):
     assert json.dumps([button.label for button in app.button], ensure_ascii=False).count("核定")
 
 
-def test_a_model_is_asked_with_its_parameters_and_without_its_key_in_the_row(filled, open_page):
+def test_a_model_is_asked_with_its_parameters_and_without_its_key_in_the_row(filled, open_page, monkeypatch):
+    monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
     app = open_page("texts/annotate.py")
-    next(group for group in app.get("button_group") if group.label == "Provider").set_value("local").run()
-    next(e for e in app.text_input if e.label == "Address").input("http://127.0.0.1:9/v1").run()
-    button(app, "Start").click().run()
-    assert any("model" in error.value for error in app.error)
-    assert not Jobs(filled.open()).page(kind="annotate")
-    app.session_state["model-local"] = "my-model"
-    app.run()
-    next(e for e in app.text_input if e.label == "Key").input("sk-0123456789").run()
-    assert not app.exception and not app.error
+    next(group for group in app.get("button_group") if group.label == "Provider").set_value("qwen").run()
     assert any("Estimate: 1 passages" in info.value for info in app.info)
+    button(app, "Start").click().run()
+    assert any("key" in error.value for error in app.error), "without a key no job is made"
+    assert not Jobs(filled.open()).page(kind="annotate")
+    next(e for e in app.text_input if e.label == "Key").input("sk-0123456789").run()
     button(app, "Start").click().run()
     job = Jobs(filled.open()).page(kind="annotate")[0]
     assert job.needs_key
-    assert (job.params["endpoint"]["model"], job.params["ids"]) == ("my-model", [4])
+    assert (job.params["endpoint"]["model"], job.params["ids"]) == ("qwen-turbo", [4])
     assert b"sk-0123456789" not in filled.database.read_bytes()
 
 

@@ -117,7 +117,7 @@ def test_a_file_that_is_not_there_changes_nothing(songclip, home, raw_texts, tmp
 
 
 def test_a_mistake_is_said_in_the_reader_s_language(songclip, monkeypatch, tmp_path):
-    monkeypatch.setenv("SONGCLIP_LANG", "zh")
+    monkeypatch.setenv("SONGCLIP_LANGUAGE", "zh")
     assert songclip("passages", "import", tmp_path / "nowhere.json").mistake("找不到")
 
 

@@ -50,7 +50,7 @@ def _dataset(root: click.Group) -> None:
             "statuses": checked_statuses(statuses),
             "kinds": checked_kinds(kinds or DEFAULT_KINDS),
         }
-        result = run_in_foreground(context.home, "dataset", params, Bar(context)).result
+        result = run_in_foreground(context.home, "dataset", params, Bar(context), only_one="dataset").result
         images = {split: result["splits"].get(split, {}).get("images", 0) for split in ("train", "valid", "test")}
         lines = [context.say("dataset.built_line", name=name, path=result["path"], **images)]
         if result["warning"]:

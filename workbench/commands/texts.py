@@ -47,11 +47,15 @@ def register(root: click.Group) -> None:
     @click.option("--examples", default=0, type=click.IntRange(0, 8), help="Approved annotations sent as examples.")
     def annotate(context: Context, provider: str, limit: int, **options: Any) -> Answer:
         """Ask a provider for suggestions on the passages that are new; the key comes from the environment."""
+        from core.texts.annotation import Status
+        from db.passages import PassageFilter, Passages
         from workbench.tasks.annotating import job_params
 
         context.db  # noqa: B018 - opens, and refuses what cannot be opened
-        params = {**job_params(context.db, provider, **options), "limit": limit}
-        ended = run_in_foreground(context.home, "annotate", params, Bar(context))
+        # The passages are chosen here, so that a resumed job goes on with the same ones.
+        ids = Passages(context.db).ids(PassageFilter(status=Status.NEW))
+        params = {**job_params(context.db, provider, **options), "ids": ids[: limit or None]}
+        ended = run_in_foreground(context.home, "annotate", params, Bar(context), only_one="annotate")
         failures = [
             {"passage": failure["passage"], "why": context.say(f"errors.{failure['error']}", **failure["details"])}
             for failure in ended.result.get("failures", [])

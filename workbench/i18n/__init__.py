@@ -69,8 +69,8 @@ def language_of(locale: str | None) -> Language:
 
 
 def environment_language() -> Language:
-    """The command line's language: SONGCLIP_LANG, then the locale of the shell."""
-    for name in ("SONGCLIP_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+    """The command line's language: SONGCLIP_LANGUAGE, then the locale of the shell."""
+    for name in ("SONGCLIP_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
         if os.environ.get(name):
             return language_of(os.environ[name])
     return "en"

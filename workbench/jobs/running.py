@@ -3,8 +3,8 @@
 import logging
 import sys
 import time
-from collections.abc import Callable
 from contextlib import redirect_stdout
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -19,6 +19,7 @@ from workbench.jobs.kinds import KINDS, JobContext
 
 REPORT_SECONDS = 0.3
 LOCK_SECONDS = 10.0
+START_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -123,9 +124,17 @@ def submit(home: Home, jobs: Jobs, kind: str, params: dict[str, Any], *, key: st
     return jobs.submit(kind, KINDS[kind].lane, params, key=key, needs_key=needs_key)
 
 
-def run_in_foreground(home: Home, kind: str, params: dict[str, Any], progress: Progress, *, key: str = "") -> Job:
-    """Record a job and do it in this very process, as the command line does; raises the error it failed with."""
-    job = Jobs(home.open()).submit(kind, KINDS[kind].lane, params, running=True)
+def run_in_foreground(
+    home: Home, kind: str, params: dict[str, Any], progress: Progress, *, key: str = "", only_one: str = ""
+) -> Job:
+    """Record a job and do it in this very process, as the command line does; raises the error it failed with.
+
+    Raises ConflictError when the same work is under way already (``only_one`` names it): two annotation jobs at once
+    would ask, and pay, twice.
+    """
+    jobs = Jobs(home.open())
+    recover(home, jobs)
+    job = jobs.submit(kind, KINDS[kind].lane, params, key=only_one, running=True)
     ended = run_job(home, job.id, beside=progress, key=key)
     if ended.state is JobState.FAILED:
         raise SongclipError(ended.error, **ended.error_details)
@@ -134,17 +143,24 @@ def run_in_foreground(home: Home, kind: str, params: dict[str, Any], progress: P
     return ended
 
 
-def recover(home: Home, jobs: Jobs, *, on_lost: Callable[[Job], None] | None = None) -> int:
-    """Mark jobs whose row says running but whose process is gone as interrupted; returns how many."""
+def recover(home: Home, jobs: Jobs) -> int:
+    """Mark jobs whose process is gone as interrupted; returns how many.
+
+    A running row needs a held lock. A row that is starting has a minute to begin: its process is still loading.
+    """
+    late = (datetime.now(UTC) - timedelta(seconds=START_SECONDS)).isoformat(timespec="milliseconds")
     lost = [
         job
         for job in jobs.page(active=True, limit=1000)
-        if job.state is JobState.RUNNING and not is_alive(home, job.id)
+        if (job.state is JobState.RUNNING or (job.state is JobState.STARTING and _claimed_at(job) < late))
+        and not is_alive(home, job.id)
     ]
     # Read again: between the two looks the job may have ended properly and let its lock go.
     ended = [job for job in lost if jobs.end(job.id, JobState.INTERRUPTED, error="job_interrupted")]
     for job in ended:
         logger.warning("job %s (%s) was interrupted", job.id, job.kind)
-        if on_lost:
-            on_lost(job)
     return len(ended)
+
+
+def _claimed_at(job: Job) -> str:
+    return max(job.heartbeat_at, job.created_at)

@@ -27,16 +27,14 @@ class ImportReport:
     rejected: list[Rejected] = field(default_factory=list)
 
 
-def store_parsed(home: Home, db: Database, parsed: ParsedFile, report: ImportReport, *, file_name: str = "") -> None:
+def store_parsed(home: Home, db: Database, parsed: ParsedFile, report: ImportReport) -> None:
     """Store the passages of one parsed file and add what came of it to ``report``."""
     if parsed.passages:
         home.mark(db, "person")
     added = Passages(db).add(parsed.passages)
     report.ids.extend(added.ids)
-    report.duplicates.extend(f"{file_name} {duplicate.where}".strip() for duplicate in added.duplicates)
-    report.rejected.extend(
-        Rejected(f"{file_name} {rejected.where}".strip(), rejected.error) for rejected in parsed.rejected
-    )
+    report.duplicates.extend(duplicate.where for duplicate in added.duplicates)
+    report.rejected.extend(parsed.rejected)
 
 
 def import_files(home: Home, db: Database, files: Iterable[tuple[str, bytes]]) -> ImportReport:
@@ -44,7 +42,7 @@ def import_files(home: Home, db: Database, files: Iterable[tuple[str, bytes]]) -
     report = ImportReport()
     for name, data in files:
         try:
-            store_parsed(home, db, read_passages(name, data), report, file_name=name)
+            store_parsed(home, db, read_passages(name, data), report)
         except SongclipError as error:
             report.rejected.append(Rejected(name, error))
     return report

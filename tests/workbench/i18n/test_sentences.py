@@ -33,12 +33,12 @@ def test_a_locale_means_one_of_the_two(locale, language):
 
 
 def test_the_command_line_speaks_the_language_of_the_shell(monkeypatch):
-    for name in ("SONGCLIP_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+    for name in ("SONGCLIP_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     assert environment_language() == "en"
     monkeypatch.setenv("LANG", "zh_CN.UTF-8")
     assert environment_language() == "zh"
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     assert environment_language() == "en"
-    monkeypatch.setenv("SONGCLIP_LANG", "zh")
+    monkeypatch.setenv("SONGCLIP_LANGUAGE", "zh")
     assert environment_language() == "zh"
