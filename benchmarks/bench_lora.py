@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=400)
     parser.add_argument("--held-out", type=int, default=500)
     parser.add_argument("--epochs", type=int, default=None)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=20261123)
     options = parser.parse_args()
     own = training_world(options.train + options.train // 5, options.seed)
     held_out = benchmark_world(options.held_out, options.seed)

@@ -8,8 +8,8 @@ so that the field's code carries no screen text and a reader never meets a trace
 class SongclipError(Exception):
     """Something a person can understand and act on.
 
-    ``code`` names the sentence in the catalogues; ``details`` fill its placeholders and hold no key. Only the code is
-    written to the log.
+    ``code`` names the sentence in the catalogues; ``details`` fill its placeholders and hold no key. They may quote a
+    file, so the log gets the code alone.
     """
 
     def __init__(self, code: str, **details: object) -> None:
@@ -18,8 +18,7 @@ class SongclipError(Exception):
         self.details = details
 
     def __str__(self) -> str:
-        """The code alone: details may quote a file's first line, and this is what the log gets."""
-        return self.code
+        return " ".join([self.code, *(f"{name}={value!r}" for name, value in self.details.items())])
 
 
 class InputError(SongclipError):

@@ -24,7 +24,7 @@ def _own_surroundings(monkeypatch):
     """No setting of the machine's reaches a test, and no test leaves its log file open."""
     for name in ("HOME", "LANGUAGE", "ADDRESS", "PORT", "DEVICE", "PROVIDER", "UPLOAD_ROOT", "LOG_LEVEL", "OWN_HOME"):
         monkeypatch.delenv(f"SONGCLIP_{name}", raising=False)
-    monkeypatch.setenv("SONGCLIP_LANGUAGE", "en")
+    monkeypatch.setenv("LC_ALL", "en_GB.UTF-8")
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     yield

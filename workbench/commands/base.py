@@ -86,7 +86,7 @@ def command(group: click.Group, name: str) -> Callable[[Callable[..., Answer | N
                 sys.exit(130)
             except SongclipError as error:
                 context.open_log()
-                logger.warning("%s: %s", name, error)
+                logger.warning("%s: %s", name, error.code)
                 click.echo(one_line(explain(error, context.language)), err=True)
                 sys.exit(1)
             except Exception as error:  # the end of the line: the log has it, the screen a sentence

@@ -92,7 +92,7 @@ def keep_edits(passage_id: int, turn: int) -> None:
         # She may be on her way to a page that does not draw the editor.
         notice_later(t("review.conflict", **plain_details(conflict)))
     except SongclipError as error:
-        logger.warning("edits of passage %s not saved: %s", passage_id, error)
+        logger.warning("edits of passage %s not saved: %s", passage_id, error.code)
 
 
 class ReviewEditor:

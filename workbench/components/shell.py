@@ -100,7 +100,7 @@ def page(title: str = "", *, lead: bool = True) -> Iterator[App]:
                 st.caption(t(f"leads.{title}"))
         yield App(home, db, settings, reviewer(), home.marker(db) == "demo")
     except SongclipError as error:
-        logger.warning("%s: %s", title, error)
+        logger.warning("%s: %s", title, error.code)
         st.error(sorry(error))
     except Exception as error:
         logger.exception("page %s broke", title)

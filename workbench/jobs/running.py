@@ -107,7 +107,7 @@ def _work(home: Home, jobs: Jobs, job_id: int, beside: Progress | None, key: str
         progress.flush()
         jobs.end(job_id, JobState.CANCELLED)
     except SongclipError as error:
-        logger.warning("job %s failed: %s", job_id, error)
+        logger.warning("job %s failed: %s", job_id, error.code)
         progress.flush()
         jobs.end(job_id, JobState.FAILED, error=error.code, error_details=error.details)
     except KeyboardInterrupt:

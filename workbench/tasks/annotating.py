@@ -10,8 +10,9 @@ from core.annotation.provider import Provider, Reply
 from core.annotation.rules import OfflineRules
 from core.errors import InputError
 from core.progress import Progress, stop_if_asked
+from core.texts.annotation import Status
 from db.annotations import Suggestions
-from db.passages import Passages
+from db.passages import PassageFilter, Passages
 from workbench.jobs.kinds import JobContext
 
 PROVIDERS = ("offline",)
@@ -108,7 +109,7 @@ def narrowed(db: Database, ids: list[int], tried: str, prompt: str = "") -> list
 
 def annotate_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
     """Job: ``provider`` and ``ids``, with the endpoint, prompt and limits where a model is asked."""
-    ids = params["ids"]
+    ids = params["ids"] if "ids" in params else Passages(context.db).ids(PassageFilter(status=Status.NEW))
     if params["provider"] not in PROVIDERS:
         from workbench.tasks.asking import ask_many
 
