@@ -184,6 +184,20 @@ class Passages:
         ).fetchall()
         return [passage_from(row) for row in rows]
 
+    def find(self, reference: str) -> Passage | None:
+        """The passage that a number of the list, or an identifier of its file, means; None when unclear."""
+        reference = reference.strip()
+        if reference.isdecimal() and len(reference) < 19:
+            rows = self.db.execute(
+                f"SELECT {PASSAGE_COLUMNS} FROM passages p WHERE p.id = ?", [int(reference)]
+            ).fetchall()
+        else:
+            rows = self.db.execute(
+                f"SELECT {PASSAGE_COLUMNS} FROM passages p WHERE p.file_id = ? AND p.deleted_at IS NULL LIMIT 2",
+                [reference],
+            ).fetchall()
+        return passage_from(rows[0]) if len(rows) == 1 else None
+
     def update(self, changed: Passage, *, who: str) -> None:
         """Store a corrected text or citation, keeping what stood before; who reads it next sees the new one.
 

@@ -1,5 +1,6 @@
 """``songclip run``: a small parent that keeps the app and the dispatcher alive, and ends both when it ends."""
 
+import importlib
 import os
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from core.errors import InputError
 from db.home import Home
-from workbench.settings import HOME_VARIABLE, Settings
+from workbench.settings import DEMO_DATASET, HOME_VARIABLE, Settings
 
 OWN_HOME_VARIABLE = "SONGCLIP_OWN_HOME"
 """Set for the app when it shows the demo and the parent will move to this home once it holds a project."""
@@ -25,6 +26,11 @@ RESTART_SECONDS = 2.0
 def app_file() -> Path:
     """The script that Streamlit runs."""
     return Path(__file__).resolve().parent.parent / "Home.py"
+
+
+def is_demo_ready(home: Home) -> bool:
+    """Whether the demo was made here to its end; the dataset is its last step."""
+    return home.exists() and home.marker(home.open()) == "demo" and (home.datasets / DEMO_DATASET).is_dir()
 
 
 def end_with_parent(ended: Callable[[], None]) -> None:
@@ -56,7 +62,11 @@ def _start(role: str, home: Home, settings: Settings, own: Path | None) -> "subp
     if own:
         environment[OWN_HOME_VARIABLE] = str(own)
     command = [sys.executable, "-m", "workbench.serve", role, settings.address, str(settings.port)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
+    # Ctrl-C in the terminal is the parent's to hear; it then ends its children in good order.
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP
+        return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, creationflags=flags)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, start_new_session=True)
 
 
 def _wait_until_ready(url: str, seconds: float = 60.0) -> bool:
@@ -82,7 +92,7 @@ def _end(children: "dict[str, subprocess.Popen[bytes]]") -> None:
             child.kill()
 
 
-def serve(home: Home, settings: Settings, *, own: Path | None, say: Callable[[str], None], browser: bool) -> None:
+def serve(home: Home, settings: Settings, *, own: Path | None, say: Callable[[str, Path], None], browser: bool) -> None:
     """Run until interrupted. With ``own``, move there once a project exists in it.
 
     Raises InputError when the port is taken or the address would open the app to others.
@@ -96,7 +106,7 @@ def serve(home: Home, settings: Settings, *, own: Path | None, say: Callable[[st
     children = {role: _start(role, home, settings, own) for role in ("app", "dispatcher")}
     try:
         if _wait_until_ready(url):
-            say(url)
+            say(url, home.path)
             if browser:
                 webbrowser.open(url)
         while True:
@@ -105,6 +115,8 @@ def serve(home: Home, settings: Settings, *, own: Path | None, say: Callable[[st
                 home, own = Home(own), None
                 _end(children)
                 children = {role: _start(role, home, settings, None) for role in children}
+                if _wait_until_ready(url):
+                    say(url, home.path)
             for role, child in children.items():
                 if child.poll() is not None:
                     time.sleep(RESTART_SECONDS)
@@ -115,6 +127,12 @@ def serve(home: Home, settings: Settings, *, own: Path | None, say: Callable[[st
         _end(children)
 
 
+def _warm_up() -> None:
+    """Import what the first page needs while the browser still loads its own files."""
+    for name in ("pandas", "workbench.navigation", "workbench.tasks.overview"):
+        importlib.import_module(name)
+
+
 def _run_app(address: str, port: str) -> None:
     from streamlit.runtime.pages_manager import PagesManager
     from streamlit.web import cli
@@ -123,6 +141,7 @@ def _run_app(address: str, port: str) -> None:
     # and say "Page not found" over the page that a cold server is asked for first.
     PagesManager.uses_pages_directory = False
     end_with_parent(lambda: os._exit(0))
+    threading.Thread(target=_warm_up, daemon=True).start()
     options = {
         "server.address": address,
         "server.port": port,

@@ -12,6 +12,7 @@ from core.errors import InputError
 HOME_VARIABLE = "SONGCLIP_HOME"
 DEFAULT_HOME = Path("clip_data")
 DEMO_HOME = Path("demo_data")
+DEMO_DATASET = "demo"
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,11 @@ class _Marked:
         """The index of the name behind a mark."""
         return self._places[mark][0]
 
+    def alias_certainty(self, one: int, other: int) -> Certainty:
+        """A region and a lake are hardly one place: the words are there, but they may speak of something before."""
+        same = self._places[one][1].type == self._places[other][1].type
+        return "certain" if same else "uncertain"
+
     def related(
         self, subject: int, code: str, object_: int, start: int, end: int, certainty: Certainty = "certain"
     ) -> Related:
@@ -185,11 +190,13 @@ def _aliases(marked: _Marked) -> Iterator[Related]:
     for match in _ALIAS_CHAIN.finditer(marked.text):
         head, *others = marked.marks_in(match)
         for other in others:
-            yield marked.related(head, "alias_of", other, match.start(), marked.marks[other] + 1)
+            certainty = marked.alias_certainty(head, other)
+            yield marked.related(head, "alias_of", other, match.start(), marked.marks[other] + 1, certainty)
     for pattern in (_ALIAS_IN_NOTE, _ALIAS_AFTER_PLACE):
         for match in pattern.finditer(marked.text):
             marks = marked.marks_in(match)
-            yield marked.related(marks[0], "alias_of", marks[-1], match.start(), match.end())
+            certainty = marked.alias_certainty(marks[0], marks[-1])
+            yield marked.related(marks[0], "alias_of", marks[-1], match.start(), match.end(), certainty)
 
 
 def _facing(marked: _Marked) -> Iterator[Related]:

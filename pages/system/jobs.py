@@ -9,7 +9,7 @@ from core.records import Job, JobState
 from db.experiments import Runs
 from db.jobs import Jobs
 from workbench.components.annotate_job import ask_for_key, passages_of_job
-from workbench.components.job_panel import job_sentence, watch_job
+from workbench.components.job_panel import job_sentence, result_lines, watch_job
 from workbench.components.shell import App, page, t
 from workbench.jobs.keys import holds
 from workbench.jobs.running import recover
@@ -28,8 +28,8 @@ def one(app: App, job_id: int) -> None:
     if job.kind == "annotate":
         passages_of_job(app, job)
     if job.state is JobState.DONE and job.result:
-        st.subheader(t("jobs.result"))
-        st.code(json.dumps(job.result, ensure_ascii=False, indent=1), language="json")
+        with st.expander(t("jobs.details"), icon=":material/data_object:"):
+            st.code(json.dumps(job.result, ensure_ascii=False, indent=1), language="json")
 
 
 def doors(app: App, job: Job) -> None:
@@ -68,7 +68,7 @@ def everything(app: App) -> None:
             t("jobs.created"): [job.created_at[:19].replace("T", " ") for job in ended],
             t("pages.jobs"): [t(f"jobs.kind.{job.kind}") for job in ended],
             t("passages.status"): [t(f"jobs.state.{job.state.value}") for job in ended],
-            t("jobs.result"): [job_sentence(job) for job in ended],
+            t("jobs.result"): [" ".join(result_lines(job)) or job_sentence(job) for job in ended],
         }
     )
     chosen = st.dataframe(table, hide_index=True, on_select="rerun", selection_mode="single-row", key="jobs-table")

@@ -22,8 +22,7 @@ def register(root: click.Group) -> None:
     @click.option("--browser/--no-browser", default=None, help="Open a browser (default: where there is a screen).")
     def run(context: Context, port: int | None, browser: bool | None) -> None:
         """Start the app: your project, or the demo while you have none."""
-        from workbench.serve import serve
-        from workbench.tasks.demo import is_demo_ready
+        from workbench.serve import is_demo_ready, serve
 
         given = click.get_current_context().find_root().meta["home_given"] or HOME_VARIABLE in os.environ
         home = context.home if given else Home(home_to_run().absolute())
@@ -41,7 +40,7 @@ def register(root: click.Group) -> None:
             home,
             settings,
             own=own,
-            say=lambda url: click.echo(context.say("run.ready", url=url, path=home.path), err=True),
+            say=lambda url, path: click.echo(context.say("run.ready", url=url, path=path), err=True),
             browser=has_screen if browser is None else browser,
         )
 

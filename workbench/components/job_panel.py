@@ -26,6 +26,22 @@ def job_sentence(job: Job) -> str:
     return t(job.message, **{"done": job.done, "total": job.total, **job.details}) if job.message else ""
 
 
+def result_lines(job: Job) -> list[str]:
+    """What a finished job came to, in sentences."""
+    result = job.result
+    if job.kind == "annotate":
+        return [t("annotate.ended", **result)]
+    if job.kind == "dataset":
+        images = {name: result["splits"].get(name, {}).get("images", 0) for name in ("train", "valid", "test")}
+        lines = [t("dataset.built_line", name=result["name"], path=result["path"], **images)]
+        return [*lines, t(f"warnings.{result['warning']}")] if result["warning"] else lines
+    if job.kind == "train":
+        return [t("train_line.done", **result)]
+    if job.kind == "demo":
+        return [t("demo.made", **result)]
+    return []
+
+
 def watch_job(job_id: int, *, beside: Callable[[Job], None] | None = None) -> None:
     """Draw the job and go on drawing it while it is active; ``beside`` draws more with each look."""
     active = Jobs(app_home().open()).get(job_id).state.active
@@ -53,8 +69,11 @@ def _draw(job: Job, *, waiting: bool) -> None:
             st.markdown(
                 f"**{t(f'jobs.kind.{job.kind}')} #{job.id}** :{colour}-badge[{t(f'jobs.state.{job.state.value}')}]"
             )
-            sentence = job_sentence(job)
-            st.progress(job.progress, text=plain(sentence) or None)
+            if job.state is JobState.DONE:
+                for line in result_lines(job):
+                    st.text(line)
+            else:
+                st.progress(job.progress, text=plain(job_sentence(job)) or None)
             if waiting:
                 st.caption(t("jobs.no_dispatcher"))
         with right:

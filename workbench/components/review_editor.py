@@ -24,7 +24,17 @@ from core.texts.vocabulary import PLACE_TYPES, RELATION_TYPES, place_type, relat
 from db.annotations import Annotations
 from db.passages import Passages
 from workbench.components.passage_view import passage_view
-from workbench.components.shell import App, app_home, current_language, notice_later, plain, plain_details, reviewer, t
+from workbench.components.shell import (
+    App,
+    app_home,
+    current_language,
+    local_time,
+    notice_later,
+    plain,
+    plain_details,
+    reviewer,
+    t,
+)
 from workbench.tasks.annotating import provider_named, suggest
 from workbench.tasks.reviewing import (
     CERTAINTIES,
@@ -302,7 +312,7 @@ class ReviewEditor:
                 notice_later(t("review.suggested"))
                 st.rerun()
             if annotation.revision:
-                st.caption(t("review.saved_at", at=annotation.updated_at[11:19], who=plain(annotation.updated_by)))
+                st.caption(t("review.saved_at", at=local_time(annotation.updated_at), who=plain(annotation.updated_by)))
 
     def _end(self, value: AnnotationValue, status: Status) -> None:
         if self._store(value, status):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import streamlit as st
@@ -81,6 +82,11 @@ def reviewer() -> str:
     return st.session_state.get("who") or t("shell.somebody")
 
 
+def local_time(moment: str) -> str:
+    """A stored UTC time as hours and minutes of this machine's clock, where the person sits."""
+    return datetime.fromisoformat(moment).astimezone().strftime("%H:%M:%S")
+
+
 def app_home() -> Home:
     """The home of this server."""
     return Home(default_home().absolute())
@@ -141,11 +147,11 @@ def sidebar() -> None:
 
 
 def _begin_own(path: Path) -> None:
+    """Make the project; the server moves there by itself, and the browser finds it under the same address."""
     own = Home(path)
     own.mark(own.open(), "person")
-    st.info(t("shell.moving", path=plain(str(path))))
-    st.html("<script>setTimeout(() => window.location.assign('/'), 6000)</script>", unsafe_allow_javascript=True)
-    st.stop()
+    notice_later(t("shell.moving", path=plain(str(path))))
+    st.switch_page("pages/system/overview.py", query_params={"lang": current_language()})
 
 
 def notice_later(text: str) -> None:

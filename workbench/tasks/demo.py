@@ -11,23 +11,14 @@ from core.texts.annotation import Status
 from core.texts.passage import NewPassage
 from db.annotations import Annotations, Suggestions
 from db.connection import transaction
-from db.home import Home
 from db.images import Pairs
 from db.passages import Passages
 from workbench.jobs.kinds import JobContext
+from workbench.settings import DEMO_DATASET
 from workbench.tasks.datasets import DEFAULT_KINDS, build
 from workbench.tasks.images import add_picture
 
 WHO = "songclip demo"
-DATASET = "demo"
-
-
-def is_demo_ready(home: Home) -> bool:
-    """Whether the demo was made here to its end."""
-    if not home.exists():
-        return False
-    db = home.open()
-    return home.marker(db) == "demo" and (home.datasets / DATASET).is_dir()
 
 
 def demo_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +40,7 @@ def demo_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
         context.home,
         db,
         {
-            "name": DATASET,
+            "name": DEMO_DATASET,
             "statuses": ["approved"],
             "kinds": list(DEFAULT_KINDS),
             "valid": 0.15,

@@ -157,7 +157,10 @@ class PairReport:
 
 
 def import_pairs(db: Database, data: bytes, *, who: str, progress: Progress | None = None) -> PairReport:
-    """Read columns ``passage_id``, ``image`` (id, SHA-256 or file name) and ``note``; each bad row is reported."""
+    """Read columns ``passage_id`` (of the list, or the file's own), ``image`` (id, SHA-256 or file name), ``note``.
+
+    Each bad row is reported, and costs no other.
+    """
     rows = read_table("pairs.csv", data, ("passage_id", "image"))
     progress = progress or Silent()
     report = PairReport()
@@ -166,12 +169,10 @@ def import_pairs(db: Database, data: bytes, *, who: str, progress: Progress | No
     for number, row in enumerate(rows, 2):
         where = f"pairs.csv:{number}"
         try:
-            if not row["passage_id"].strip().isdecimal() or len(row["passage_id"]) > 30:
-                raise NotFoundError("passage_not_found", id=row["passage_id"][:30])
-            passage = passages.get(int(row["passage_id"]))
+            passage = passages.find(row["passage_id"])
             image = images.find(row["image"])
-            if passage.deleted_at:
-                raise NotFoundError("passage_not_found", id=passage.id)
+            if passage is None or passage.deleted_at:
+                raise NotFoundError("passage_not_found", id=row["passage_id"][:30])
             if image is None:
                 raise NotFoundError("image_not_found", image=row["image"])
         except SongclipError as error:

@@ -69,7 +69,7 @@ def entity_rows(value: AnnotationValue, text: str) -> list[dict[str, Any]]:
             "type": entity.type,
             "certainty": entity.certainty,
             "note": entity.note,
-            "found": "、".join(f"{text[start:end]} {start}–{end}" for start, end in entity.mentions),
+            "found": "、".join(f"{text[start:end]} {start + 1}–{end}" for start, end in entity.mentions),
         }
         for entity in value.entities
     ]
