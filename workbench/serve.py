@@ -21,6 +21,7 @@ OWN_HOME_VARIABLE = "SONGCLIP_OWN_HOME"
 """Set for the app when it shows the demo and the parent will move to this home once it holds a project."""
 
 RESTART_SECONDS = 2.0
+MOVE_SECONDS = 1.0
 
 
 def app_file() -> Path:
@@ -112,6 +113,8 @@ def serve(home: Home, settings: Settings, *, own: Path | None, say: Callable[[st
         while True:
             time.sleep(0.5)
             if own and Home(own).exists():
+                # The browser that asked still loads what will bring it back afterwards.
+                time.sleep(MOVE_SECONDS)
                 home, own = Home(own), None
                 _end(children)
                 children = {role: _start(role, home, settings, None) for role in children}

@@ -316,3 +316,13 @@ def test_an_unexpected_error_is_one_sentence_and_the_log_has_the_rest(songclip, 
     home.open().execute("DROP TABLE pairs")
     assert songclip("pairs", "export", home.path / "x.csv").mistake("log has the details")
     assert "Traceback" in (home.logs / "songclip.log").read_text(encoding="utf-8")
+
+
+def test_pairs_name_a_passage_by_its_number_or_by_its_files_own_id(songclip, picture_file, tmp_path):
+    (tmp_path / "raw.json").write_text('[{"id": "mll-12", "source": "梦粱录", "text": "西湖在城西"}]', encoding="utf-8")
+    songclip("passages", "import", tmp_path / "raw.json")
+    songclip("images", "import", picture_file("a.png", (40, 90, 90)), picture_file("b.png", (200, 90, 90)))
+    (tmp_path / "pairs.csv").write_text("passage_id,image\nmll-12,a.png\n1,b.png\nnone,a.png\n", encoding="utf-8")
+    found = songclip("pairs", "import", tmp_path / "pairs.csv", "--json").document
+    assert found["added"] == 2
+    assert [row["where"] for row in found["rejected"]] == ["pairs.csv:4"]

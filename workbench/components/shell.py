@@ -147,11 +147,15 @@ def sidebar() -> None:
 
 
 def _begin_own(path: Path) -> None:
-    """Make the project; the server moves there by itself, and the browser finds it under the same address."""
+    """Make the project; the server moves there by itself, and the browser follows when it is back."""
     own = Home(path)
     own.mark(own.open(), "person")
-    notice_later(t("shell.moving", path=plain(str(path))))
-    st.switch_page("pages/system/overview.py", query_params={"lang": current_language()})
+    st.info(t("shell.moving", path=plain(str(path))))
+    moving = st.components.v2.component(
+        "songclip_moving", js=Path(__file__).with_name("moving.js").read_text(encoding="utf-8")
+    )
+    moving(key="moving", data={"language": current_language()})
+    st.stop()
 
 
 def notice_later(text: str) -> None:
