@@ -8,7 +8,7 @@ import streamlit as st
 from core.records import Job, JobState
 from db.experiments import Runs
 from db.jobs import Jobs
-from workbench.components.annotate_job import ask_for_key, passages_of_job
+from workbench.components.annotate_job import ask_for_key, passage_states, passages_of_job
 from workbench.components.job_panel import job_sentence, result_lines, watch_job
 from workbench.components.shell import App, page, t
 from workbench.jobs.keys import holds
@@ -23,7 +23,7 @@ def one(app: App, job_id: int) -> None:
     job = Jobs(app.db).get(job_id)
     if job.needs_key and job.state is JobState.QUEUED and not holds(app.home, job.id):
         ask_for_key(app, job)
-    watch_job(job_id)
+    watch_job(job_id, beside=passage_states if job.kind == "annotate" else None)
     doors(app, job)
     if job.kind == "annotate":
         passages_of_job(app, job)

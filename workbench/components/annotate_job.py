@@ -9,7 +9,7 @@ from db.jobs import Jobs
 from db.passages import Passages
 from db.prompts import Calls
 from workbench.components.job_panel import start_job
-from workbench.components.shell import App, plain, t
+from workbench.components.shell import App, app_home, plain, t
 from workbench.jobs.keys import hold
 from workbench.tasks.asking import retry_params
 
@@ -18,7 +18,7 @@ RAW_SHOWN = 20_000
 
 
 def passages_of_job(app: App, job: Job) -> None:
-    """The table of passages; below it what failed, each open to be read, and the buttons to ask again."""
+    """Counts; what failed, each open to be read; and the buttons to ask again."""
     found = Suggestions(app.db).of_job(job.id)
     if not found:
         return
@@ -30,18 +30,26 @@ def passages_of_job(app: App, job: Job) -> None:
         _failure(app, suggestion)
     if failed and not job.state.active:
         _retry(app, job, [suggestion.passage_id for suggestion in failed])
-    passages = Passages(app.db)
+
+
+def passage_states(job: Job) -> None:
+    """Each passage of the job as it stands, drawn with every look while the job works."""
+    db = app_home().open()
+    found = Suggestions(db).of_job(job.id)
+    if not found:
+        return
+    passages = Passages(db)
+    shown = found[-SHOWN:]
     table = pd.DataFrame(
         {
-            "#": [suggestion.passage_id for suggestion in found[:SHOWN]],
-            t("passages.text"): [passages.get(s.passage_id).text[:60] for s in found[:SHOWN]],
-            t("passages.status"): [t("jobs.state.failed") if s.error else t("jobs.state.done") for s in found[:SHOWN]],
-            t("review.entities"): [len(s.value.entities) if s.value else None for s in found[:SHOWN]],
-            t("annotate.tokens"): [s.tokens_in + s.tokens_out for s in found[:SHOWN]],
+            "#": [suggestion.passage_id for suggestion in shown],
+            t("passages.text"): [passages.get(suggestion.passage_id).text[:60] for suggestion in shown],
+            t("passages.status"): [t("jobs.state.failed") if s.error else t("jobs.state.done") for s in shown],
+            t("review.entities"): [len(s.value.entities) if s.value else None for s in shown],
         }
     )
-    with st.expander(t("annotate.passages_of_job", count=len(found)), icon=":material/list:"):
-        st.dataframe(table, hide_index=True)
+    st.caption(t("annotate.passages_of_job", count=len(found)))
+    st.dataframe(table, hide_index=True, height=240, key=f"states-{job.id}")
 
 
 def _failure(app: App, suggestion: Suggestion) -> None:
