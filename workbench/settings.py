@@ -24,7 +24,6 @@ class Settings:
     port: int = 8501
     device: str = "auto"
     provider: str = "offline"
-    upload_root: str = ""
     log_level: str = "INFO"
     origin: dict[str, str] = field(default_factory=dict, compare=False)
 

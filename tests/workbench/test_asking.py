@@ -126,6 +126,8 @@ def test_a_reply_of_the_wrong_shape_goes_back_once_with_the_errors(home, db, pas
         result = ask(home, params(server, ids=passages[:1]))
         assert (result["done"], len(server.calls)) == (1, 2)
         assert len(server.calls[1].body["messages"]) > len(server.calls[0].body["messages"])
+    suggestion = Suggestions(db).of(passages[0])[0]
+    assert suggestion.value.english in suggestion.raw, "the raw reply is the one the value was read from"
 
 
 def test_a_scholars_value_is_never_touched(home, db, passages):

@@ -46,6 +46,5 @@ KINDS: dict[str, Kind] = {
     "train": Kind("gpu", "workbench.tasks.training:train_job"),
     "evaluate": Kind("gpu", "workbench.tasks.evaluating:evaluate_job"),
     "ablate": Kind("gpu", "workbench.tasks.ablating:ablate_job"),
-    "import_images": Kind("disk", "workbench.tasks.images:import_job"),
     "demo": Kind("disk", "workbench.tasks.demo:demo_job"),
 }

@@ -5,7 +5,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlite_utils import Database
@@ -58,7 +58,6 @@ class Asked:
     reused: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
-    seconds: list[float] = field(default_factory=list)
 
 
 class Asker:
@@ -109,11 +108,12 @@ class Asker:
     async def ask(self, client: ChatClient, passage: Passage, should_stop: Callable[[], bool]) -> None:
         """Ask about one passage and store the suggestion; raises ProviderError with everything stored so far kept."""
         questions = self.questions(passage)
-        read = []
+        read, raws = [], []
         for question in questions:
-            read.append((question.part, await self._part(client, passage, question, should_stop)))
+            parsed, raw = await self._part(client, passage, question, should_stop)
+            read.append((question.part, parsed))
+            raws.append(raw)
         value = merge(passage.text, [(part, parsed.value) for part, parsed in read])
-        raws = [stored.raw for q in questions if (stored := self.calls.stored(q.key, since=self.since))]
         self.suggestions.add(
             passage,
             self.reply(value, raw="\n\n".join(raws), problems=[p for _, parsed in read for p in parsed.problems]),
@@ -123,18 +123,19 @@ class Asker:
 
     async def _part(
         self, client: ChatClient, passage: Passage, question: Question, should_stop: Callable[[], bool]
-    ) -> Parsed:
+    ) -> tuple[Parsed, str]:
+        """What was read of one part, and the reply it was read from: the second, where the first went back."""
         text = passage.text[question.part.start : question.part.end]
         raw = await self._paid_once(client, passage, question.messages, question.estimated, should_stop)
         context = question.part.context_before + question.part.context_after
         try:
-            return await asyncio.to_thread(parse_model_reply, raw, text, context=context)
+            return await asyncio.to_thread(parse_model_reply, raw, text, context=context), raw
         except ProviderError as error:
             # Once more, with what was wrong named; what still fails is kept raw and shown.
             again = repair_messages(question.messages, raw, error)
             estimated = question.estimated + estimate_tokens(again[-2:])
             raw = await self._paid_once(client, passage, again, estimated, should_stop)
-            return await asyncio.to_thread(parse_model_reply, raw, text, context=context)
+            return await asyncio.to_thread(parse_model_reply, raw, text, context=context), raw
 
     async def _paid_once(
         self,
@@ -253,7 +254,6 @@ def ask_many(context: JobContext, params: Mapping[str, Any], ids: list[int]) -> 
     if fatal:
         raise fatal
     asked = asdict(asker.asked)
-    del asked["seconds"]
     return {
         "job": context.job_id,
         **asked,

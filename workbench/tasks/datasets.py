@@ -68,11 +68,6 @@ class Gathered:
         """Every picture that goes in, by its id."""
         return {image.id: image for _, _, images in self.used for image in images}
 
-    @property
-    def text_count(self) -> int:
-        """Number of captions."""
-        return sum(len(texts) for texts in self.texts.values())
-
 
 def gather(db: Database, *, statuses: Sequence[str], kinds: Sequence[Kind]) -> Gathered:
     """Passages of the statuses with their pictures and captions, and what is left out with the reason."""

@@ -5,7 +5,6 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from sqlite_utils import Database
 
@@ -19,7 +18,6 @@ from db.connection import transaction
 from db.home import Home
 from db.images import Images, Pairs
 from db.passages import Passages
-from workbench.jobs.kinds import JobContext
 from workbench.tasks.tables import as_written, harmless, read_table
 
 CATEGORIES = ("painting", "map", "photograph", "rubbing", "print", "object", "other")
@@ -134,17 +132,6 @@ def import_pictures(
         report.rejected += one.rejected
         progress.report(done, len(files), "progress.importing_images")
     return report
-
-
-def import_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
-    """Job: import the pictures of ``folder``, which lies under the configured root."""
-    files = picture_files([Path(params["folder"])])
-    report = import_pictures(context.home, context.db, files, {}, context.progress)
-    return {
-        "imported": len(report.ids),
-        "duplicates": len(report.duplicates),
-        "rejected": len(report.rejected),
-    }
 
 
 @dataclass
