@@ -225,3 +225,49 @@ def m002_calls_and_prompts(db: Database) -> None:
         ALTER TABLE jobs ADD COLUMN needs_key INTEGER NOT NULL DEFAULT 0;
         """,
     )
+
+
+@migrations()
+def m003_the_desk(db: Database) -> None:
+    """Sittings and versions, what was set aside unmerged, what each part was made from, the queue, the guidelines."""
+    _run(
+        db,
+        """
+        ALTER TABLE annotations ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE annotations ADD COLUMN sitting TEXT NOT NULL DEFAULT '';
+        ALTER TABLE annotations ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE annotations ADD COLUMN made TEXT NOT NULL DEFAULT '{}';
+        ALTER TABLE annotations ADD COLUMN stale INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE annotations ADD COLUMN problems INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE annotations ADD COLUMN disputed INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE annotations ADD COLUMN agreement REAL;
+        UPDATE annotations SET version = revision;
+        CREATE INDEX annotations_problems ON annotations (problems);
+        CREATE INDEX annotations_agreement ON annotations (agreement);
+
+        ALTER TABLE annotation_revisions ADD COLUMN began_at TEXT NOT NULL DEFAULT '';
+        UPDATE annotation_revisions SET began_at = at;
+        CREATE INDEX annotation_revisions_who ON annotation_revisions (who, at);
+        CREATE INDEX suggestions_model ON suggestions (model, passage_id);
+
+        CREATE TABLE unmerged (
+            id INTEGER PRIMARY KEY,
+            passage_id INTEGER NOT NULL REFERENCES passages (id),
+            sitting TEXT NOT NULL,
+            who TEXT NOT NULL,
+            base TEXT NOT NULL,
+            value TEXT NOT NULL,
+            at TEXT NOT NULL,
+            UNIQUE (passage_id, sitting)
+        );
+
+        CREATE TABLE guidelines (
+            id INTEGER PRIMARY KEY,
+            text TEXT NOT NULL,
+            who TEXT NOT NULL,
+            at TEXT NOT NULL
+        );
+
+        CREATE INDEX passages_order ON passages (work, id) WHERE deleted_at IS NULL;
+        """,
+    )

@@ -5,7 +5,7 @@ the row around it, never in the shape. Offsets are Unicode code points into the 
 """
 
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -13,6 +13,11 @@ from pydantic.dataclasses import dataclass
 Span = tuple[int, int]
 Certainty = Literal["certain", "less_certain", "uncertain"]
 EntityClass = Literal["place", "person", "office", "date", "work", "other"]
+TextField = Literal["spatial_relation", "modern_chinese", "english", "search_prompt"]
+
+CLASSES: tuple[EntityClass, ...] = get_args(EntityClass)
+CERTAINTIES: tuple[Certainty, ...] = get_args(Certainty)
+TEXT_FIELDS: tuple[TextField, ...] = get_args(TextField)
 
 _strict = ConfigDict(extra="forbid")
 
@@ -33,7 +38,8 @@ class Entity:
     """A named thing of the passage. ``id`` is local to the annotation (``e1``), so relations can point to it.
 
     ``type`` is a code of :mod:`core.texts.vocabulary`; ``source_label`` keeps the wording it was given in.
-    ``mentions`` may be empty: named by a model, not found in the passage.
+    ``mentions`` may be empty: named by a model, not found in the passage. ``modern`` and ``english`` say what the
+    translations call it, where that is not its name (秦太师: 秦桧) or its reading (西湖: West Lake).
     """
 
     id: str
@@ -44,6 +50,8 @@ class Entity:
     certainty: Certainty = "certain"
     note: str = ""
     mentions: tuple[Span, ...] = ()
+    modern: str = ""
+    english: str = ""
 
 
 @dataclass(frozen=True, config=_strict)
@@ -64,8 +72,20 @@ class Relation:
 
 
 @dataclass(frozen=True, config=_strict)
+class Alternative:
+    """A competing reading (存疑) of one of the texts, kept beside the preferred one, which stands in the field."""
+
+    field: TextField
+    text: str
+    note: str = ""
+
+
+@dataclass(frozen=True, config=_strict)
 class AnnotationValue:
-    """One full reading of a passage; every field may be empty."""
+    """One full reading of a passage; every field may be empty.
+
+    ``rejected`` are keys of suggested items that a scholar refused (:mod:`core.annotation.items`).
+    """
 
     entities: tuple[Entity, ...] = ()
     relations: tuple[Relation, ...] = ()
@@ -74,6 +94,8 @@ class AnnotationValue:
     english: str = ""
     search_prompt: str = ""
     note: str = ""
+    alternatives: tuple[Alternative, ...] = ()
+    rejected: tuple[str, ...] = ()
 
     def entity(self, entity_id: str) -> Entity | None:
         """The entity with that local id, or None."""
