@@ -7,7 +7,7 @@ beyond that: a reply that was cut goes back to the model (:func:`repair_messages
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,14 @@ MAX_REPLY = 1_000_000
 """Longest reply that is read, in code points; one about the longest passage known has under 150,000."""
 MAX_RETURNED = 12_000
 """Code points of a failed reply that go back to the model at most."""
+
+ENTITIES = ("entities",)
+"""What an object must hold to be an annotation."""
+ANNOTATION = (
+    "含 entities（数组，每项有 name 与 type）、spatial_relation、modern_chinese、english、search_prompt，"
+    "可含 relations（每项有 subject、relation、object）。"
+)
+"""What an annotation consists of, as a model that failed is told again."""
 
 _MAX_FAILURES = 20  # places where an object seems to begin and none does, before the search ends
 _MAX_WRAPPERS = 3
@@ -65,15 +73,15 @@ def _empty_fields(value: AnnotationValue) -> Iterator[Problem]:
         yield Problem("search_prompt_empty")
 
 
-def extract_json(raw: str) -> dict[str, Any]:
-    """The JSON object that is the answer in a raw reply: the last one with ``entities``, never one in reasoning.
+def extract_json(raw: str, fields: Collection[str] = ENTITIES) -> dict[str, Any]:
+    """The JSON object that is the answer in a raw reply: the last one with one of the fields, never one in reasoning.
 
     ProviderError as :func:`parse_model_reply`.
     """
-    return _answer(raw)[0]
+    return _answer(raw, fields)[0]
 
 
-def _answer(raw: str) -> tuple[dict[str, Any], bool]:
+def _answer(raw: str, fields: Collection[str] = ENTITIES) -> tuple[dict[str, Any], bool]:
     """The answer, and whether other answers stood before it."""
     if len(raw) > MAX_REPLY:
         raise ProviderError("reply_too_large", size=len(raw), limit=MAX_REPLY)
@@ -85,14 +93,15 @@ def _answer(raw: str) -> tuple[dict[str, Any], bool]:
     if not text.strip():
         raise ProviderError("reply_empty")
     if whole is not None:
-        return _unwrapped(whole), False
+        return _unwrapped(whole, fields), False
     for attempt in (text, _repaired(text)):
         found = _objects(attempt)
-        answers = [(start, end, data) for start, end, value in found if "entities" in (data := _unwrapped(value))]
+        opened = [(start, end, _unwrapped(value, fields)) for start, end, value in found]
+        answers = [(start, end, data) for start, end, data in opened if not data.keys().isdisjoint(fields)]
         if answers:
             return _last(answers, attempt)
     if found and found[0][0] == attempt.find("{"):
-        return found[0][2], False  # a whole object that says nothing of entities: the schema names what is missing
+        return found[0][2], False  # a whole object without any of the fields: the schema names what is missing
     raise _no_json(text)
 
 
@@ -154,10 +163,10 @@ def _objects(text: str) -> list[tuple[int, int, dict[str, Any]]]:
     return found
 
 
-def _unwrapped(value: dict[str, Any]) -> dict[str, Any]:
+def _unwrapped(value: dict[str, Any], fields: Collection[str]) -> dict[str, Any]:
     """The object itself, or the one inside ``{"result": {…}}``; fields that hold JSON in a string are opened."""
     for _ in range(_MAX_WRAPPERS):
-        if "entities" in value:
+        if not value.keys().isdisjoint(fields):
             break
         inner = [_opened(item, "{") for item in value.values()]
         inner = [item for item in inner if isinstance(item, dict)]
@@ -219,8 +228,10 @@ _WHY = {
 }
 
 
-def repair_messages(messages: Sequence[dict[str, str]], raw: str, error: ProviderError) -> list[dict[str, str]]:
-    """The conversation with the failed reply and one follow-up that names its errors; ask it once.
+def repair_messages(
+    messages: Sequence[dict[str, str]], raw: str, error: ProviderError, wanted: str = ANNOTATION
+) -> list[dict[str, str]]:
+    """The conversation with the failed reply and one follow-up: its errors, and what is ``wanted``; ask it once.
 
     Reasoning and what exceeds :data:`MAX_RETURNED` code points of the reply is not sent back.
     """
@@ -232,8 +243,7 @@ def repair_messages(messages: Sequence[dict[str, str]], raw: str, error: Provide
         failed = failed[:MAX_RETURNED] + "……"
     follow_up = (
         f"上一次回答不能采用：{why}\n请针对同一段原文重新作答，只输出一个完整的 JSON 对象，"
-        "含 entities（数组，每项有 name 与 type）、spatial_relation、modern_chinese、english、search_prompt，"
-        "可含 relations（每项有 subject、relation、object）。不要代码围栏，不要解释。"
+        f"{wanted}不要代码围栏，不要解释。"
     )
     answered = [{"role": "assistant", "content": failed}] if failed else []
     return [*messages, *answered, {"role": "user", "content": follow_up}]
