@@ -86,6 +86,8 @@ def _record_to_json(record: AnnotationRecord) -> dict[str, Any]:
         "search_prompt": value.search_prompt,
         "relations": [_relation_to_json(relation, value, passage.text) for relation in value.relations],
         "note": value.note,
+        "alternatives": [{"field": one.field, "text": one.text, "note": one.note} for one in value.alternatives],
+        "rejected": list(value.rejected),
         "chapter": passage.chapter,
         "edition": passage.edition,
         "page": passage.page,
@@ -110,6 +112,8 @@ def _entity_to_json(entity: Entity, text: str) -> dict[str, Any]:
         "certainty": entity.certainty,
         "note": entity.note,
         "mentions": [_span_to_json(span, text) for span in entity.mentions],
+        "modern": entity.modern,
+        "english": entity.english,
     }
 
 
@@ -214,12 +218,18 @@ def _read_value(item: Mapping[str, Any], text: str, where: str, moved: list[Move
         relations = [_relation_fields(relation, text, where, moved) for relation in item.get("relations") or ()]
         texts = ("spatial_relation", "modern_chinese", "english", "search_prompt", "note")
         value = _value.validate_python(
-            {"entities": entities, "relations": relations, **{key: item.get(key) or "" for key in texts}}
+            {
+                "entities": entities,
+                "relations": relations,
+                **{key: item.get(key) or "" for key in texts},
+                "alternatives": [_alternative_fields(one) for one in item.get("alternatives") or ()],
+                "rejected": item.get("rejected") or (),
+            }
         )
     except ValidationError as error:
         raise InputError("annotation_invalid", where=where, fields=field_paths(error)) from None
     except (KeyError, TypeError, AttributeError, ValueError):
-        raise InputError("annotation_invalid", where=where, fields="entities, relations") from None
+        raise InputError("annotation_invalid", where=where, fields="entities, relations, alternatives") from None
     for entity in value.entities:
         place_type(entity.type)
     for relation in value.relations:
@@ -241,7 +251,7 @@ def _entity_fields(entity: Mapping[str, Any], text: str, where: str, moved: list
         "name": entity["name"],
         "kind": entity["class"],
         "type": entity["code"],
-        **{key: entity.get(key) or "" for key in ("source_label", "note")},
+        **{key: entity.get(key) or "" for key in ("source_label", "note", "modern", "english")},
         "certainty": entity.get("certainty", "certain"),
         "mentions": spans,
     }
@@ -261,6 +271,14 @@ def _relation_fields(relation: Mapping[str, Any], text: str, where: str, moved: 
         **{key: relation.get(key) or "" for key in ("distance", "unit", "note")},
         "evidence": span,
         "certainty": relation.get("certainty", "certain"),
+    }
+
+
+def _alternative_fields(alternative: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "field": alternative["field"],
+        "text": alternative["text"],
+        "note": alternative.get("note") or "",
     }
 
 

@@ -14,7 +14,7 @@ from core.annotation.interchange import (
 )
 from core.annotation.rules import annotate
 from core.errors import InputError
-from core.texts.annotation import AnnotationValue, Entity, Relation, Status
+from core.texts.annotation import TEXT_FIELDS, Alternative, AnnotationValue, Entity, Relation, Status
 from core.texts.passage import NewPassage
 
 TEXT = "𠮷德寿宫在望仙桥东，元系秦太师赐第。"
@@ -65,13 +65,26 @@ def records(draw: st.DrawFn) -> AnnotationRecord:
             draw(st.sampled_from(["certain", "uncertain"])),
             draw(words),
             tuple(draw(st.lists(span, max_size=2))),
+            draw(words),
+            draw(words),
         )
         for n in range(2)
     )
     relation = Relation(
         "e0", draw(st.sampled_from(["east_of", "between", "other"])), "e1", "三", "里", draw(st.none() | span)
     )
-    value = AnnotationValue(entities, (relation,), draw(words), draw(words), draw(words), draw(words), draw(words))
+    alternatives = st.builds(Alternative, st.sampled_from(TEXT_FIELDS), words, words)
+    value = AnnotationValue(
+        entities,
+        (relation,),
+        draw(words),
+        draw(words),
+        draw(words),
+        draw(words),
+        draw(words),
+        tuple(draw(st.lists(alternatives, max_size=2))),
+        tuple(draw(st.lists(words, max_size=2))),
+    )
     passage = NewPassage(draw(words), draw(words), text, draw(st.sampled_from(["", "7", "007", "甲-1", "9" * 30])))
     return AnnotationRecord(passage, value, draw(st.sampled_from(Status)), {"who": draw(words)})
 
@@ -137,12 +150,25 @@ def broken(**changes: Any) -> dict[str, Any]:
         (broken(images=[{"sha": 1}]), "annotation_invalid"),
         (broken(songclip_format=99), "format_newer"),
         (broken(provenance=[1]), "annotation_invalid"),
+        (broken(alternatives=["甲"]), "annotation_invalid"),
+        (broken(alternatives=[{"field": "entities", "text": "甲"}]), "annotation_invalid"),
+        (broken(rejected=7), "annotation_invalid"),
     ],
 )
 def test_a_bad_object_costs_no_other(item: Any, code: str) -> None:
     parsed = read_annotations(json.dumps([item, USERS]).encode(), "a.json")
     assert len(parsed.records) == 1
     assert [(rejected.where, rejected.error.code) for rejected in parsed.rejected] == [("a.json #1", code)]
+
+
+def test_files_from_before_the_desk_are_read_and_older_readers_still_read_ours() -> None:
+    (written,) = json.loads(write_annotations([record()]))
+    assert written["songclip_format"] == 1
+    del written["alternatives"], written["rejected"]
+    for entity in written["entities"]:
+        del entity["modern"], entity["english"]
+    (found,) = read_annotations(json.dumps([written]).encode()).records
+    assert found.value == record().value
 
 
 def test_types_outside_the_list_are_refused() -> None:
