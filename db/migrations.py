@@ -2,6 +2,8 @@
 
 from sqlite_utils import Database, Migrations
 
+from db.text_index import enter
+
 migrations = Migrations("songclip")
 
 
@@ -271,3 +273,22 @@ def m003_the_desk(db: Database) -> None:
         CREATE INDEX passages_order ON passages (work, id) WHERE deleted_at IS NULL;
         """,
     )
+
+
+@migrations()
+def m004_text_search(db: Database) -> None:
+    """The text index, filled, and indexes that hold all that the queue and the progress ask for."""
+    _run(
+        db,
+        """
+        CREATE VIRTUAL TABLE passage_search USING fts5 (text, content='', columnsize=0, tokenize='ascii');
+
+        DROP INDEX passages_order;
+        CREATE INDEX passages_order ON passages (deleted_at, work, id);
+        CREATE INDEX passages_titles ON passages (work, source) WHERE deleted_at IS NULL;
+        CREATE INDEX annotations_queue ON annotations (passage_id, status, problems, disputed, stale, agreement);
+        CREATE INDEX annotation_revisions_people ON annotation_revisions (who, passage_id, why, status, at);
+        CREATE INDEX suggestions_readable ON suggestions (model, passage_id) WHERE value IS NOT NULL;
+        """,
+    )
+    enter(db, db.execute("SELECT id, search_key FROM passages"))

@@ -12,13 +12,14 @@ from core.records import PassageSummary
 from core.texts.annotation import Status
 from core.texts.passage import NewPassage, Passage
 from core.texts.variants import search_key, work_key
+from db import text_index
 from db.connection import now, row_id, transaction
+from db.queue import QUEUE, Order, PassageFilter, backwards, keys, marks, tables, where
 
 PASSAGE_COLUMNS = (
     "p.id, p.source, p.chapter, p.text, p.work, p.file_id, p.edition, p.page, p.address, p.generated, p.created_at,"
     " p.deleted_at"
 )
-_JOINED = "FROM passages p LEFT JOIN annotations a ON a.passage_id = p.id"
 
 
 def text_hash(text: str) -> str:
@@ -44,14 +45,7 @@ class Added:
     duplicates: tuple[NewPassage, ...]
 
 
-@dataclass(frozen=True)
-class PassageFilter:
-    """Which passages a list shows; empty fields do not restrict. ``text`` is matched with variants folded."""
-
-    text: str = ""
-    work: str = ""
-    status: Status | None = None
-    deleted: bool = False
+EVERYTHING = PassageFilter()
 
 
 class Passages:
@@ -89,6 +83,10 @@ class Passages:
                     ids.append(int(row[0]))
                 else:
                     duplicates.append(new)
+            if ids:
+                # All at once: FTS5 writes a segment whenever another table is written between two of its rows.
+                added = "SELECT id, search_key FROM passages WHERE id BETWEEN ? AND ?"
+                text_index.enter(self.db, self.db.execute(added, [ids[0], ids[-1]]))
         return Added(tuple(ids), tuple(duplicates))
 
     def get(self, passage_id: int) -> Passage:
@@ -100,53 +98,74 @@ class Passages:
             raise NotFoundError("passage_not_found", id=passage_id)
         return passage_from(row)
 
-    def _where(self, wanted: PassageFilter) -> tuple[str, list[Any]]:
-        clauses = ["p.deleted_at IS NOT NULL" if wanted.deleted else "p.deleted_at IS NULL"]
-        values: list[Any] = []
-        for word in wanted.text.split():
-            clauses.append("instr(p.search_key, ?) > 0")
-            values.append(search_key(word))
-        if wanted.work:
-            clauses.append("p.work = ?")
-            values.append(wanted.work)
-        if wanted.status is Status.NEW:
-            clauses.append("(a.status IS NULL OR a.status = 'new')")
-        elif wanted.status:
-            clauses.append("a.status = ?")
-            values.append(wanted.status.value)
-        return " AND ".join(clauses), values
-
-    def count(self, wanted: PassageFilter = PassageFilter()) -> int:
+    def count(self, wanted: PassageFilter = EVERYTHING) -> int:
         """How many passages match."""
-        where, values = self._where(wanted)
-        query = f"SELECT count(*) FROM passages p LEFT JOIN annotations a ON a.passage_id = p.id WHERE {where}"
-        return int(self.db.execute(query, values).fetchone()[0])
+        condition, values = where(wanted)
+        return int(self.db.execute(f"SELECT count(*) {tables(wanted)} WHERE {condition}", values).fetchone()[0])
 
     def page(self, wanted: PassageFilter, *, offset: int = 0, limit: int = 50) -> list[PassageSummary]:
-        """One page of the matching passages in order of their id."""
-        where, values = self._where(wanted)
+        """One page of the matching passages, in the order that is asked for."""
+        condition, values = where(wanted)
+        # The page is found in the indexes first, so that whole rows are read for it alone.
         rows = self.db.execute(
             f"SELECT {PASSAGE_COLUMNS}, coalesce(a.status, 'new'),"
             " (SELECT count(*) FROM pairs JOIN images i ON i.id = pairs.image_id"
             "  WHERE pairs.passage_id = p.id AND i.deleted_at IS NULL)"
-            f" {_JOINED} WHERE {where} ORDER BY p.id LIMIT ? OFFSET ?",
+            f" FROM (SELECT p.id {tables(wanted)} WHERE {condition} ORDER BY {keys(wanted.order)} LIMIT ? OFFSET ?) f"
+            " JOIN passages p ON p.id = f.id LEFT JOIN annotations a ON a.passage_id = p.id"
+            f" ORDER BY {keys(wanted.order)}",
             [*values, limit, offset],
         ).fetchall()
         return [PassageSummary(passage_from(row), Status(row[12]), int(row[13])) for row in rows]
 
-    def ids(self, wanted: PassageFilter = PassageFilter()) -> list[int]:
-        """The ids of all matching passages, in order."""
-        where, values = self._where(wanted)
-        query = f"SELECT p.id {_JOINED} WHERE {where} ORDER BY p.id"
+    def ids(self, wanted: PassageFilter = EVERYTHING) -> list[int]:
+        """The ids of all matching passages, in the order that is asked for."""
+        condition, values = where(wanted)
+        query = f"SELECT p.id {tables(wanted)} WHERE {condition} ORDER BY {keys(wanted.order)}"
         return [int(row[0]) for row in self.db.execute(query, values).fetchall()]
 
+    def _place(self, passage_id: int, order: Order) -> Sequence[Any] | None:
+        """Where a passage stands in an order, whether it matches or not; None when there is no such passage."""
+        query = f"SELECT {keys(order)} {QUEUE} WHERE p.id = ?"
+        place: Sequence[Any] | None = self.db.execute(query, [row_id(passage_id)]).fetchone()
+        return place
+
     def neighbours(self, passage_id: int, wanted: PassageFilter) -> tuple[int | None, int | None]:
-        """The matching passages before and after this one."""
-        where, values = self._where(wanted)
-        joined = f"{_JOINED} WHERE {where}"
-        before = self.db.execute(f"SELECT max(p.id) {joined} AND p.id < ?", [*values, passage_id]).fetchone()[0]
-        after = self.db.execute(f"SELECT min(p.id) {joined} AND p.id > ?", [*values, passage_id]).fetchone()[0]
-        return before, after
+        """The matching passages before and after this one's place in the order, which itself need not match.
+
+        A passage that does not exist stands before all others.
+        """
+        condition, values = where(wanted)
+        order = wanted.order
+        place = self._place(passage_id, order)
+        found: list[int | None] = []
+        for sign, direction, nowhere in (("<", backwards(order), "0"), (">", keys(order), "1")):
+            beyond = f"({keys(order)}) {sign} ({marks(order)})" if place else nowhere
+            row = self.db.execute(
+                f"SELECT p.id {tables(wanted)} WHERE {condition} AND {beyond} ORDER BY {direction} LIMIT 1",
+                [*values, *(place or ())],
+            ).fetchone()
+            found.append(int(row[0]) if row else None)
+        return found[0], found[1]
+
+    def position(self, passage_id: int, wanted: PassageFilter) -> tuple[int, int]:
+        """How many matching passages stand at or before this one's place in the order, and how many there are."""
+        condition, values = where(wanted)
+        order = wanted.order
+        place = self._place(passage_id, order)
+        if place is None:
+            return 0, self.count(wanted)
+        row = self.db.execute(
+            f"SELECT count(*) FILTER (WHERE ({keys(order)}) <= ({marks(order)})), count(*)"
+            f" {tables(wanted)} WHERE {condition}",
+            [*place, *values],
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
+    def models(self) -> list[str]:
+        """The models that made a suggestion which could be read."""
+        rows = self.db.execute("SELECT DISTINCT model FROM suggestions WHERE value IS NOT NULL ORDER BY 1").fetchall()
+        return [str(row[0]) for row in rows]
 
     def works(self) -> dict[str, tuple[str, int]]:
         """Each work's key with the title it is mostly written with and its number of passages."""
@@ -161,8 +180,7 @@ class Passages:
     def status_counts(self) -> dict[Status, int]:
         """How many passages stand at each status."""
         rows = self.db.execute(
-            "SELECT coalesce(a.status, 'new'), count(*) FROM passages p LEFT JOIN annotations a ON a.passage_id = p.id"
-            " WHERE p.deleted_at IS NULL GROUP BY 1"
+            f"SELECT coalesce(a.status, 'new'), count(*) {QUEUE} WHERE p.deleted_at IS NULL GROUP BY 1"
         ).fetchall()
         found = {Status(row[0]): int(row[1]) for row in rows}
         return {status: found.get(status, 0) for status in Status}
@@ -223,6 +241,9 @@ class Passages:
                 ],
             )
             self._refuse_duplicate(changed)
+            key = _key(changed.source, changed.chapter, changed.text)
+            stored = self.db.execute("SELECT search_key FROM passages WHERE id = ?", [changed.id]).fetchone()[0]
+            text_index.replace(self.db, changed.id, stored, key)
             self.db.execute(
                 "UPDATE passages SET source = ?, work = ?, chapter = ?, text = ?, text_hash = ?, search_key = ?,"
                 " edition = ?, page = ?, address = ? WHERE id = ?",
@@ -232,7 +253,7 @@ class Passages:
                     changed.chapter,
                     changed.text,
                     text_hash(changed.text),
-                    _key(changed.source, changed.chapter, changed.text),
+                    key,
                     changed.edition,
                     changed.page,
                     changed.address,

@@ -1,6 +1,7 @@
 """Every older schema, with rows in it, is brought to the present one and loses nothing."""
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -33,6 +34,10 @@ def test_rows_of_an_older_schema_are_there_afterwards(home, older):
     opened = home.open()
     assert not migrations.pending(opened)
     assert [row.passage.text for row in Passages(opened).page(PassageFilter())] == ["德寿宫在望仙桥东"]
+    assert Passages(opened).ids(PassageFilter(text="望僊橋")) == [1]
+    Passages(opened).update(replace(Passages(opened).get(1), text="西湖"), who="甲")
+    assert Passages(opened).ids(PassageFilter(text="望仙桥")) == []
+    assert Passages(opened).ids(PassageFilter(text="西湖")) == [1]
     assert opened.execute("SELECT count(*) FROM suggestions").fetchone()[0] == 1
     assert not Jobs(opened).get(1).needs_key
     copy = sqlite3.connect(home.path / f"songclip.before-{NAMES[older]}.db")

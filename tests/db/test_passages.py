@@ -1,11 +1,17 @@
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.errors import ConflictError, InputError, NotFoundError
 from core.texts.annotation import AnnotationValue, Status
 from core.texts.passage import NewPassage
+from core.texts.variants import search_key
 from db.annotations import Annotations
+from db.home import Home
 from db.images import Images, Pairs
 from db.passages import PassageFilter, Passages
 
@@ -74,6 +80,41 @@ def test_search_takes_wildcards_and_quotes_as_written(passages):
     assert found(passages, "西_湖") == []
 
 
+@pytest.mark.parametrize("asked", ["𠀋", "𠀋湖", "𠮷野", "野家𠮷", "\U000323a0", "湖\U000323a0", "é"])
+def test_search_finds_rare_characters_alone_and_among_others(passages, asked):
+    passages.add([new("𠀋湖西𠮷野家𠮷湖\U000323a0é"), new("西湖")])
+    assert len(found(passages, asked)) == 1
+
+
+def test_a_lone_half_of_a_character_is_found_nowhere(passages):
+    passages.add([new("西湖")])
+    assert found(passages, "\ud840") == []
+
+
+def test_a_search_as_long_as_a_passage_is_exact(passages):
+    text = "".join(chr(0x4E00 + number * 7 % 5000) for number in range(12_000))
+    passages.add([new(text), new(text[:-1] + "甲"), new("西湖")])
+    assert found(passages, text) == [text]
+    assert found(passages, " ".join(text[:300])) == [text, text[:-1] + "甲"]
+    assert found(passages, " ".join([*text[:300], "缺"])) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    texts=st.lists(st.text("西湖断桥\n 𠀋蘇苏%\"'*", min_size=1, max_size=8), max_size=6, unique=True),
+    asked=st.text("西湖断桥 𠀋蘇苏%\"'*", max_size=4),
+)
+def test_search_finds_what_a_comparison_of_the_folded_texts_finds(texts, asked):
+    with TemporaryDirectory() as folder:
+        db = Home(Path(folder)).open()
+        passages = Passages(db)
+        passages.add([new(text) for text in texts])
+        words = [search_key(word) for word in asked.split()]
+        expected = [text for text in texts if all(word in search_key(text) for word in words)]
+        assert found(passages, asked) == expected
+        db.conn.close()
+
+
 def test_search_does_not_join_the_fields(passages):
     passages.add([new("德寿宫", chapter="西湖")])
     assert found(passages, "湖德") == []
@@ -104,6 +145,7 @@ def test_an_update_to_what_another_has_is_refused(passages):
     one, two = passages.add([new("西湖"), new("断桥")]).ids
     with pytest.raises(ConflictError) as raised:
         passages.update(replace(passages.get(two), text="西湖"), who="甲")
+    assert found(passages, "断桥") == ["断桥"] and found(passages, "西湖") == ["西湖"]
     assert (raised.value.code, raised.value.details) == ("passage_duplicate", {"id": two, "other": one})
     assert passages.get(two).text == "断桥"
     assert passages.earlier_texts(two) == []
@@ -124,6 +166,15 @@ def test_deleted_and_brought_back(passages):
     assert passages.get(one).deleted_at
     assert passages.restore([one, two]) == 1
     assert passages.ids() == [one, two]
+
+
+def test_search_among_what_is_deleted_and_after_it_came_back(passages):
+    (one,) = passages.add([new("西湖")]).ids
+    passages.delete([one])
+    assert found(passages, "西湖") == []
+    assert passages.ids(PassageFilter(text="西湖", deleted=True)) == [one]
+    passages.restore([one])
+    assert found(passages, "西湖") == ["西湖"]
 
 
 def test_a_deleted_passage_may_be_added_again_but_not_stand_twice(passages):
@@ -156,8 +207,8 @@ def test_pages_and_counts_agree(passages):
 def test_statuses_are_counted_and_filtered(db, passages, new_image):
     one, two, three, gone = passages.add([new(str(number)) for number in range(4)]).ids
     annotations = Annotations(db)
-    annotations.save(two, AnnotationValue(), Status.DRAFT, revision=0, who="甲", why="edited")
-    annotations.save(three, AnnotationValue(), Status.NEW, revision=0, who="甲", why="edited")
+    annotations.save(two, AnnotationValue(), Status.DRAFT, version=0, who="甲", why="edited")
+    annotations.save(three, AnnotationValue(), Status.NEW, version=0, who="甲", why="edited")
     passages.delete([gone])
     counts = passages.status_counts()
     assert counts[Status.NEW] == 2 and counts[Status.DRAFT] == 1
