@@ -285,7 +285,7 @@ def m004_text_search(db: Database) -> None:
 
         DROP INDEX passages_order;
         CREATE INDEX passages_order ON passages (deleted_at, work, id);
-        CREATE INDEX passages_titles ON passages (work, source) WHERE deleted_at IS NULL;
+        CREATE INDEX passages_titles ON passages (deleted_at, work, source);
         CREATE INDEX annotations_queue ON annotations (passage_id, status, problems, disputed, stale, agreement);
         CREATE INDEX annotation_revisions_people ON annotation_revisions (who, passage_id, why, status, at);
         CREATE INDEX suggestions_readable ON suggestions (model, passage_id) WHERE value IS NOT NULL;

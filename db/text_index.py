@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from sqlite_utils import Database
 
 LONGEST, MOST = 40, 20
-"""Characters of a word and words of a query that the index is asked for: over 50,000 passages it needs 8 s for 12,000."""
+"""Characters of a word and words of a query that the index is asked; over 50,000 passages it needs 8 s for 12,000."""
 
 
 def tokens(key: str) -> str:
