@@ -94,6 +94,15 @@ class Jobs:
         ).fetchall()
         return [_job(row) for row in rows]
 
+    def newest(self, kind: str, *, having: str) -> Job | None:
+        """The newest job of a kind whose parameters hold that name."""
+        row = self.db.execute(
+            f"SELECT {_COLUMNS} FROM jobs WHERE kind = ? AND json_extract(params, ?) IS NOT NULL"
+            " ORDER BY id DESC LIMIT 1",
+            [kind, f'$."{having}"'],
+        ).fetchone()
+        return _job(row) if row else None
+
     def claim(self) -> list[Job]:
         """Take the lowest queued id of each lane in which nothing works, in one transaction."""
         with transaction(self.db):

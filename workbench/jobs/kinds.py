@@ -28,7 +28,10 @@ class JobContext:
 
 @dataclass(frozen=True)
 class Kind:
-    """``lane`` is gpu, llm or disk: of each, one job works at a time; ``target`` is imported when it is needed."""
+    """``lane`` is gpu, llm, desk or disk: of each, one job works at a time; ``target`` is imported when it is needed.
+
+    ``desk`` is for what somebody at the desk waits for: one passage does not queue behind a book.
+    """
 
     lane: str
     target: str
@@ -42,6 +45,8 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "annotate": Kind("llm", "workbench.tasks.annotating:annotate_job"),
+    "ask": Kind("desk", "workbench.tasks.annotating:annotate_job"),
+    "redraft": Kind("desk", "workbench.tasks.redrafting:redraft_job"),
     "dataset": Kind("disk", "workbench.tasks.datasets:dataset_job"),
     "train": Kind("gpu", "workbench.tasks.training:train_job"),
     "evaluate": Kind("gpu", "workbench.tasks.evaluating:evaluate_job"),

@@ -24,11 +24,12 @@ from core.annotation.tokens import budget_for, estimate_tokens, expected_output_
 from core.errors import ProviderError, Stopped
 from core.texts.annotation import AnnotationValue
 from core.texts.passage import Passage
-from db.annotations import Annotations, Suggestions
+from db.annotations import Annotations
 from db.connection import now
 from db.jobs import Jobs
 from db.passages import Passages
 from db.prompts import Call, Calls, Prompts
+from db.suggestions import Suggestions
 from workbench.jobs.kinds import JobContext
 
 PART_TOKENS = budget_for(8192)
@@ -83,19 +84,36 @@ class Asker:
 
     def questions(self, passage: Passage) -> list[Question]:
         """The requests about a passage, the same each time."""
-        examples = self.pool.nearest(passage.text, self.shots)
         found = []
-        for part in split(passage.text, PART_TOKENS):
-            messages = render(
-                self.prompt,
-                passage.text[part.start : part.end],
-                examples=examples,
-                context_before=part.context_before,
-                context_after=part.context_after,
-            )
+        for part, messages in self.messages(passage):
             estimated = estimate_tokens(messages) + expected_output_tokens(passage.text[part.start : part.end])
             found.append(Question(part, messages, self.key(messages), estimated))
         return found
+
+    def messages(self, passage: Passage) -> list[tuple[Part, Messages]]:
+        """What is said to the model about each part of a passage."""
+        examples = self.pool.nearest(passage.text, self.shots)
+        return [
+            (
+                part,
+                render(
+                    self.prompt,
+                    passage.text[part.start : part.end],
+                    examples=examples,
+                    context_before=part.context_before,
+                    context_after=part.context_after,
+                ),
+            )
+            for part in split(passage.text, PART_TOKENS)
+        ]
+
+    def read(self, raw: str, text: str, context: str) -> Parsed:
+        """A reply about the text of one part; ProviderError where it cannot be used."""
+        return parse_model_reply(raw, text, context=context)
+
+    def repair(self, messages: Messages, raw: str, error: ProviderError) -> Messages:
+        """What is said to the model when its reply could not be read."""
+        return repair_messages(messages, raw, error)
 
     def key(self, messages: Messages) -> str:
         """The hash by which a reply to these messages is found again."""
@@ -129,13 +147,13 @@ class Asker:
         raw = await self._paid_once(client, passage, question.messages, question.estimated, should_stop)
         context = question.part.context_before + question.part.context_after
         try:
-            return await asyncio.to_thread(parse_model_reply, raw, text, context=context), raw
+            return await asyncio.to_thread(self.read, raw, text, context), raw
         except ProviderError as error:
             # Once more, with what was wrong named; what still fails is kept raw and shown.
-            again = repair_messages(question.messages, raw, error)
+            again = self.repair(question.messages, raw, error)
             estimated = question.estimated + estimate_tokens(again[-2:])
             raw = await self._paid_once(client, passage, again, estimated, should_stop)
-            return await asyncio.to_thread(parse_model_reply, raw, text, context=context), raw
+            return await asyncio.to_thread(self.read, raw, text, context), raw
 
     async def _paid_once(
         self,
@@ -215,33 +233,35 @@ def approved_examples(db: Database, asked_at: str) -> list[Example]:
 
 
 def ask_many(context: JobContext, params: Mapping[str, Any], ids: list[int]) -> dict[str, Any]:
-    """Ask about many passages at once; the endpoint, prompt and limits are in ``params``.
+    """Ask about many passages at once; the endpoint, prompt and limits are in ``params``."""
+    asker = Asker(
+        context.db,
+        Endpoint(**params["endpoint"]),
+        Prompts(context.db).get(params.get("prompt", "")),
+        shots=params.get("examples", 0),
+        asked_at=Jobs(context.db).get(context.job_id).created_at,
+        # A retry is a new attempt: replies stored before it was asked for do not count, those since do.
+        since=params.get("retry_since", ""),
+        job_id=context.job_id,
+    )
+    return ask_with(context, asker, ids, concurrency=params.get("concurrency", 8))
+
+
+def ask_with(context: JobContext, asker: Asker, ids: list[int], *, concurrency: int = 1) -> dict[str, Any]:
+    """Ask about these passages and store what comes; returns the counts and failures of the job.
 
     A passage whose suggestion is stored is skipped, a stored reply is not asked for again. An error that would
     meet every passage (a wrong key) ends the job at once with what came so far kept, and is raised.
     """
-    endpoint = Endpoint(**params["endpoint"])
-    key = resolve_key(endpoint, context.key, os.environ)
-    prompt = Prompts(context.db).get(params.get("prompt", ""))
-    # A retry is a new attempt: replies stored before it was asked for do not count, those since do.
-    since = params.get("retry_since", "")
-    asker = Asker(
-        context.db,
-        endpoint,
-        prompt,
-        shots=params.get("examples", 0),
-        asked_at=Jobs(context.db).get(context.job_id).created_at,
-        since=since,
-        job_id=context.job_id,
-    )
+    key = resolve_key(asker.endpoint, context.key, os.environ)
     counter = _Counter(context, asker, ids)
 
     async def everything() -> ProviderError | None:
-        async with ChatClient(endpoint, key) as client:
+        async with ChatClient(asker.endpoint, key) as client:
             report = await run(
                 counter.waiting,
                 lambda passage: asker.ask(client, passage, context.progress.should_stop),
-                concurrency=params.get("concurrency", 8),
+                concurrency=concurrency,
                 on_done=counter.done,
                 should_stop=context.progress.should_stop,
             )

@@ -164,6 +164,7 @@ def test_part_of_a_long_passage_keeps_what_is_said_there() -> None:
         entities=(
             Entity("e0", "西湖", mentions=((1, 3),)),
             *(replace(e, mentions=tuple((a + 4, b + 4) for a, b in e.mentions)) for e in VALUE.entities),
+            Entity("e8", "over the border", mentions=((3, 6),)),
             Entity("e9", "孤山"),
         ),
         relations=(Relation("e1", "east_of", "e2", evidence=(5, 13)), Relation("e0", "beside", "e1")),
