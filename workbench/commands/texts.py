@@ -88,7 +88,7 @@ def register(root: click.Group) -> None:
     @click.option("--as", "status", type=click.Choice(["submitted", "approved"]), default="submitted")
     def import_annotations(context: Context, file: Path, status: str) -> Answer:
         """Read annotations.json; a scholar's value that is there already is never overwritten."""
-        from workbench.tasks.interchange import import_annotations
+        from workbench.tasks.interchange import conflict_line, import_annotations
 
         if not file.is_file():
             raise InputError("file_missing", file=file)
@@ -105,6 +105,7 @@ def register(root: click.Group) -> None:
         }
         lines = (
             context.say("annotations.imported", count=report.imported, conflicts=len(report.conflicts)),
+            *(conflict_line(conflict, context.say) for conflict in report.conflicts),
             *(f"{item['where']}: {item['why']}" for item in rejected),
         )
         return Answer(document, lines)

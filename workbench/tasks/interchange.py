@@ -1,11 +1,13 @@
 """The user's ``annotations.json``: out with everything we know, in without touching a scholar's value."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
+from core.annotation.differing import differing_fields
 from core.annotation.interchange import AnnotationRecord, ImageRef, read_annotations, write_annotations
 from core.annotation.provider import Reply
 from core.errors import InputError, SongclipError
@@ -15,11 +17,12 @@ from core.texts.annotation import AnnotationValue, Status
 from core.texts.fields import Rejected
 from core.texts.offsets import reanchor
 from core.texts.passage import NewPassage, Passage
-from db.annotations import Annotations, Suggestions
+from db.annotations import Annotations
 from db.connection import transaction
 from db.home import Home
 from db.images import Images, Pairs
 from db.passages import Passages
+from db.suggestions import Suggestions
 
 CONFIRMED = (Status.SUBMITTED, Status.APPROVED)
 WHO = "annotations.json"
@@ -38,9 +41,22 @@ def statuses_named(name: str) -> tuple[Status, ...]:
 
 def export_annotations(db: Database, target: Path, statuses: tuple[Status, ...]) -> int:
     """Write the annotations of these statuses, each labelled with its own; returns how many."""
-    records = [_record(db, passage, annotation) for passage, annotation in Annotations(db).with_status(statuses)]
+    records = _records(db, statuses)
     write_atomically(target, write_annotations(records).encode())
     return len(records)
+
+
+def annotations_json(home: Home, statuses: tuple[Status, ...]) -> bytes:
+    """What :func:`export_annotations` writes, with a connection of its own: a download is made in another thread."""
+    db = home.open()
+    try:
+        return write_annotations(_records(db, statuses)).encode()
+    finally:
+        db.conn.close()
+
+
+def _records(db: Database, statuses: tuple[Status, ...]) -> list[AnnotationRecord]:
+    return [_record(db, passage, annotation) for passage, annotation in Annotations(db).with_status(statuses)]
 
 
 def _record(db: Database, passage: Passage, annotation: Annotation) -> AnnotationRecord:
@@ -71,7 +87,11 @@ def _record(db: Database, passage: Passage, annotation: Annotation) -> Annotatio
 
 @dataclass
 class InterchangeReport:
-    """What became of the records of a file; ``conflicts`` name passages whose scholar's value says something else."""
+    """What became of the records of a file.
+
+    ``conflicts`` are passages whose scholar's value says something else: ``passage``, ``source``, ``file_id`` and the
+    ``fields`` that differ. What the file says of them is set aside, to be compared and merged at the desk.
+    """
 
     imported: int = 0
     passages_added: int = 0
@@ -80,11 +100,19 @@ class InterchangeReport:
     rejected: list[Rejected] = field(default_factory=list)
 
 
+def conflict_line(conflict: Mapping[str, Any], say: Callable[..., str]) -> str:
+    """One conflict of a report as a sentence; ``say`` gives the sentence of a catalogue key."""
+    fields = say("annotations_file.and").join(say(f"value_fields.{name}") for name in conflict["fields"])
+    where = " ".join(part for part in (conflict["source"], conflict["file_id"]) if part)
+    return say("annotations_file.conflict", passage=conflict["passage"], where=where or "—", fields=fields)
+
+
 def import_annotations(home: Home, db: Database, data: bytes, status: str) -> InterchangeReport:
     """Read a file; each record is taken whole or reported.
 
     A record is matched by its text, then by source and file id; without a match its passage is added. What the
-    file calls a suggestion stays one, a draft stays a draft; all else becomes ``status``.
+    file calls a suggestion stays one, beside a scholar's value as well; a draft stays a draft; all else becomes
+    ``status``. A scholar's value is never overwritten.
     """
     parsed = read_annotations(data)
     if parsed.records:
@@ -103,25 +131,27 @@ def _take(db: Database, record: AnnotationRecord, status: Status, report: Interc
     passage, value = _match(db, record, report)
     annotations = Annotations(db)
     current = annotations.get(passage.id)
+    who = str(record.provenance.get("who", "")) or WHO
     _pair(db, passage.id, record)
-    if current.status not in (Status.NEW, Status.SUGGESTED):
-        if current.value == value:
-            report.unchanged += 1
-        else:
-            report.conflicts.append({"passage": passage.id, "source": passage.source, "file_id": passage.file_id})
-        return
     if record.status in (Status.NEW, Status.SUGGESTED):
-        known = {name: str(record.provenance.get(name, "")) for name in ("provider", "model", "prompt")}
-        reply = Reply(value, "", known["provider"] or WHO, known["model"], prompt_version=known["prompt"])
         latest = Suggestions(db).latest(passage)
         if latest and latest.value == value:
             report.unchanged += 1
             return
+        known = {name: str(record.provenance.get(name, "")) for name in ("provider", "model", "prompt")}
+        reply = Reply(value, "", known["provider"] or WHO, known["model"], prompt_version=known["prompt"])
         Suggestions(db).add(passage, reply)
+    elif current.status not in (Status.NEW, Status.SUGGESTED):
+        if fields := differing_fields(current.value, value):
+            annotations.set_aside(passage.id, sitting=WHO, who=who, base=AnnotationValue(), value=value)
+            named = {"passage": passage.id, "source": passage.source, "file_id": passage.file_id}
+            report.conflicts.append({**named, "fields": list(fields)})
+        else:
+            report.unchanged += 1
+        return
     else:
         kept = record.status if record.status in (Status.DRAFT, Status.DISCARDED) else status
-        who = str(record.provenance.get("who", "")) or WHO
-        annotations.save(passage.id, value, kept, revision=current.revision, who=who, why="imported")
+        annotations.save(passage.id, value, kept, version=current.version, who=who, why="imported")
     report.imported += 1
 
 
