@@ -30,7 +30,8 @@ class Manifest:
 
     ``splits``: by name the numbers of ``images``, ``texts`` and ``pairs``. ``captions``: as counted by
     :class:`core.dataset.captions.CaptionCount`. ``settings``: how it was made (fractions, side, kinds …).
-    ``warning``: why it was not split, if it was not.
+    ``warning``: why it was not split, if it was not. ``made_from``: by passage id the revision of its annotation
+    that was used; no part of the hash.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Manifest:
     created: str = ""
     warning: str = ""
     generated: bool = False
+    made_from: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The content of manifest.json; :meth:`from_json` gives the manifest back."""

@@ -43,6 +43,7 @@ def write_dataset(
     created: str = "",
     warning: str = "",
     generated: bool = False,
+    made_from: Mapping[str, int] | None = None,
     max_side: int = MAX_SIDE,
     progress: Progress | None = None,
 ) -> Manifest:
@@ -100,6 +101,7 @@ def write_dataset(
             created=created,
             warning=warning,
             generated=generated,
+            made_from=dict(made_from or {}),
         )
         content = json.dumps(manifest.to_json(), ensure_ascii=False, indent=2) + "\n"
         (building / FILE).write_text(content, encoding="utf-8", newline="\n")

@@ -9,6 +9,7 @@ from core.texts.annotation import Status
 from db.experiments import Datasets
 from db.images import Pairs
 from workbench.components.job_panel import start_job
+from workbench.components.made_from import made_from_older
 from workbench.components.shell import App, page, plain, t
 from workbench.tasks.datasets import CAPTION_KINDS, DEFAULT_KINDS, checked_name
 
@@ -74,6 +75,7 @@ def show(app: App, record: DatasetRecord) -> None:
         st.dataframe(pd.DataFrame(table), hide_index=True)
         if manifest.get("warning"):
             st.warning(t(f"warnings.{manifest['warning']}"))
+        made_from_older(app, manifest)
         excluded(manifest.get("excluded", []))
         st.caption(plain(str(app.home.datasets / record.name)))
 

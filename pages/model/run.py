@@ -3,10 +3,11 @@
 import streamlit as st
 
 from core.records import Job, Run
-from db.experiments import Runs
+from db.experiments import Datasets, Runs
 from db.jobs import Jobs
 from workbench.components.charts import loss_chart, recall_chart
 from workbench.components.job_panel import watch_job
+from workbench.components.made_from import made_from_older
 from workbench.components.shell import App, app_home, page, plain, t
 from workbench.tasks.training import read_metrics
 
@@ -34,6 +35,15 @@ def find(app: App) -> tuple[Run | None, int | None]:
         return Runs(app.db).of_job(int(job)), int(job)
     run = Runs(app.db).get(st.query_params.get("run", ""))
     return run, run.job_id
+
+
+def learned_from(app: App, run: Run) -> None:
+    """Whether the dataset it learned from is still the one of that name, and up to date."""
+    built = next((record for record in Datasets(app.db).all() if record.name == run.dataset), None)
+    if built and built.hash != run.dataset_hash:
+        st.warning(t("made_from.rebuilt", dataset=plain(run.dataset)), icon=":material/history:")
+    elif built:
+        made_from_older(app, built.manifest)
 
 
 def result(app: App, run: Run) -> None:
@@ -75,6 +85,7 @@ with page("run") as app:
                 method=t(f"train.{run.method}"),
             )
         )
+        learned_from(app, run)
 
     def beside(job: Job) -> None:
         """The curves below the progress."""

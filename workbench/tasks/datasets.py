@@ -20,15 +20,24 @@ from core.progress import Progress
 from core.records import DatasetRecord, ImageRecord
 from core.texts.annotation import AnnotationValue, Status
 from core.texts.passage import Passage
-from db.annotations import Annotations, Suggestions
-from db.connection import now
+from db.annotations import Annotations
+from db.connection import now, transaction
 from db.experiments import Datasets
 from db.home import Home
 from db.images import Images, Pairs
+from db.made_from import changed_since
+from db.suggestions import Suggestions
 from workbench.jobs.kinds import JobContext
 
 CAPTION_KINDS: tuple[Kind, ...] = (*KINDS, "english")
 DEFAULT_KINDS: tuple[Kind, ...] = KINDS
+MADE_OF: dict[Kind, tuple[str, ...]] = {
+    "original": ("text", "entities"),
+    "modern": ("modern_chinese", "entities"),
+    "prompt": ("search_prompt", "entities"),
+    "english": ("english", "entities"),
+}
+"""The parts of an annotation that each kind of caption is made of; entities decide where a long text is cut."""
 
 
 def checked_name(name: str) -> str:
@@ -62,6 +71,7 @@ class Gathered:
     excluded: list[dict[str, str]] = field(default_factory=list)
     captions: CaptionCount = field(default_factory=CaptionCount)
     texts: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
+    revisions: dict[int, int] = field(default_factory=dict)
 
     @property
     def images(self) -> dict[int, ImageRecord]:
@@ -94,6 +104,7 @@ def gather(db: Database, *, statuses: Sequence[str], kinds: Sequence[Kind]) -> G
             continue
         used_passages.add(passage.id)
         gathered.used.append((passage, value, linked[passage.id]))
+        gathered.revisions[passage.id] = annotation.revision
         gathered.texts[passage.id] = [(caption.kind, caption.text) for caption in captions]
     for passage_id in sorted(set(linked) - used_passages):
         gathered.excluded.append({"what": f"passage:{passage_id}", "why": "excluded.not_approved"})
@@ -152,7 +163,10 @@ def build(home: Home, db: Database, params: Mapping[str, Any], progress: Progres
 
     Raises InputError ``dataset_empty`` when there is nothing to build from; an earlier dataset of the name stays then.
     """
-    gathered = gather(db, statuses=params["statuses"], kinds=params["kinds"])
+    # In one transaction: a change that comes later is then in a revision of its own, which the dataset is older than.
+    with transaction(db):
+        Annotations(db).seal_all()
+        gathered = gather(db, statuses=params["statuses"], kinds=params["kinds"])
     if not gathered.used:
         raise InputError("dataset_empty", name=params["name"])
     store = ImageStore(home.images)
@@ -172,6 +186,7 @@ def build(home: Home, db: Database, params: Mapping[str, Any], progress: Progres
         created=now(),
         warning=warning,
         generated=home.marker(db) == "demo",
+        made_from={str(passage_id): revision for passage_id, revision in gathered.revisions.items()},
         progress=progress,
     )
     Datasets(db).put(manifest.name, manifest.hash, manifest.to_json())
@@ -189,6 +204,17 @@ def record_of(home: Home, db: Database, name: str) -> DatasetRecord:
         Datasets(db).put(name, manifest.hash, manifest.to_json())
         record = Datasets(db).get(name)
     return record
+
+
+def stale_passages(db: Database, manifest: Mapping[str, Any]) -> list[int]:
+    """The passages of a dataset that are no longer what it was made from, in order of their ids.
+
+    Something its captions are made of changed after the revision that was used, the annotation left the statuses that
+    were asked for, or the passage was deleted. Empty for a dataset that does not say what it was made from.
+    """
+    kinds = manifest.get("settings", {}).get("kinds", CAPTION_KINDS)
+    parts = {part for kind in kinds for part in MADE_OF.get(kind, ())}
+    return changed_since(db, manifest.get("made_from", {}), parts=parts, statuses=manifest.get("statuses", ()))
 
 
 def dataset_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
