@@ -1,5 +1,6 @@
 """What a home holds, as the repositories give it back: frozen records without behaviour."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -19,7 +20,12 @@ class PassageSummary:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """The scholar's value for one passage. ``revision`` 0 means nothing was saved yet; a save must name it."""
+    """The scholar's value for one passage; ``revision`` 0 means nothing was saved yet.
+
+    ``version`` counts the saves, and a save must name the one it was made on: within a sitting the revision stays.
+    ``sitting`` names the sitting whose revision is still open, ``seq`` the last action of that sitting that is saved.
+    ``made`` are the revisions each part changed and was made in (:mod:`core.annotation.staleness`).
+    """
 
     passage_id: int
     status: Status = Status.NEW
@@ -27,11 +33,15 @@ class Annotation:
     value: AnnotationValue = field(default_factory=AnnotationValue)
     updated_at: str = ""
     updated_by: str = ""
+    version: int = 0
+    sitting: str = ""
+    seq: int = 0
+    made: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One step in the history of an annotation: what it was, who made it so, when and why."""
+    """One step in the history of an annotation: what it was, who made it so, from when to when, and why."""
 
     passage_id: int
     revision: int
@@ -39,6 +49,23 @@ class Revision:
     value: AnnotationValue
     who: str
     why: str
+    at: str
+    began_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unmerged:
+    """A value that somebody's change came before, set aside until it is merged or dropped.
+
+    ``base`` is what the person started from, ``sitting`` who or what it came from.
+    """
+
+    id: int
+    passage_id: int
+    sitting: str
+    who: str
+    base: AnnotationValue
+    value: AnnotationValue
     at: str
 
 
@@ -65,6 +92,11 @@ class Suggestion:
     created_at: str
     job_id: int | None
     error_details: dict[str, Any]
+
+    @property
+    def whole(self) -> bool:
+        """Whether it reads the whole passage; a redraft holds only the texts it was asked for."""
+        return "parts" not in self.parameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,79 +1,199 @@
-"""Annotations: the scholar's value of each passage, every revision of it, and the suggestions beside it."""
+"""Annotations: the scholar's value of each passage, every revision of it, and what was set aside."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
 
-from core.annotation.provider import Reply
-from core.errors import ConflictError
-from core.records import Annotation, Revision, Suggestion
+from core.annotation.lint import disputed, lint
+from core.annotation.staleness import stale_parts, stamp
+from core.errors import ConflictError, NotFoundError
+from core.records import Annotation, Revision, Unmerged
 from core.texts.annotation import AnnotationValue, Status, value_from_json, value_to_json
 from core.texts.offsets import check_spans
 from core.texts.passage import Passage
 from db.connection import now, transaction
-from db.passages import PASSAGE_COLUMNS, Passages, passage_from, text_hash
+from db.passages import PASSAGE_COLUMNS, Passages, passage_from
+
+IDLE = timedelta(minutes=5)
+"""After so long without a change, a person who goes on has begun a new sitting."""
+
+_COLUMNS = "a.status, a.revision, a.value, a.updated_at, a.updated_by, a.version, a.sitting, a.seq, a.made"
 
 
 def _annotation(passage_id: int, row: Sequence[Any]) -> Annotation:
-    return Annotation(passage_id, Status(row[0]), int(row[1]), value_from_json(row[2]), row[3], row[4])
+    made = {part: (int(pair[0]), int(pair[1])) for part, pair in json.loads(row[8]).items()}
+    fields: list[Any] = [Status(row[0]), int(row[1]), value_from_json(row[2]), *row[3:8], made]
+    return Annotation(passage_id, *fields)
+
+
+def _revision(row: Sequence[Any]) -> Revision:
+    return Revision(row[0], row[1], Status(row[2]), value_from_json(row[3]), *row[4:])
+
+
+def _unmerged(row: Sequence[Any]) -> Unmerged:
+    fields: list[Any] = [*row[:4], value_from_json(row[4]), value_from_json(row[5]), row[6]]
+    return Unmerged(*fields)
 
 
 class Annotations:
-    """The annotations of one home; each change is a revision, and a save names the revision it was made on."""
+    """The annotations of one home; every change is in a revision, and a save names the version it was made on."""
+
+    _HISTORY = "SELECT passage_id, revision, status, value, who, why, at, began_at FROM annotation_revisions"
 
     def __init__(self, db: Database) -> None:
         self.db = db
 
     def get(self, passage_id: int) -> Annotation:
         """The annotation of a passage; one of revision 0 and status new when nothing was saved yet."""
-        row = self.db.execute(
-            "SELECT status, revision, value, updated_at, updated_by FROM annotations WHERE passage_id = ?",
-            [passage_id],
-        ).fetchone()
-        if row is None:
-            return Annotation(passage_id)
-        return _annotation(passage_id, row)
+        row = self.db.execute(f"SELECT {_COLUMNS} FROM annotations a WHERE passage_id = ?", [passage_id]).fetchone()
+        return _annotation(passage_id, row) if row else Annotation(passage_id)
 
     def save(
-        self, passage_id: int, value: AnnotationValue, status: Status, *, revision: int, who: str, why: str
+        self,
+        passage_id: int,
+        value: AnnotationValue,
+        status: Status,
+        *,
+        version: int,
+        who: str,
+        why: str,
+        sitting: str = "",
+        seq: int = 0,
+        confirmed: Collection[str] = (),
     ) -> Annotation:
-        """Store a value as the next revision.
+        """Store a value, in the sitting's open revision where there is one, else as the next revision.
 
-        ``revision`` is the one the person had before her. Raises ConflictError when it is no longer the current
-        one, InputError when an offset does not lie in the text or a relation has no entity; nothing is saved then.
+        ``version`` is the one the person had before her; ``seq`` numbers the actions of a ``sitting``; ``confirmed``
+        are texts she found still right. Raises ConflictError when the version is no longer the current one,
+        InputError when an offset does not lie in the text or a relation has no entity; nothing is saved then.
         """
         with transaction(self.db):
             text = Passages(self.db).get(passage_id).text
             current = self.get(passage_id)
-            if current.revision != revision:
+            if current.version != version:
                 raise ConflictError(
                     "annotation_changed", id=passage_id, who=current.updated_by, at=current.updated_at[:19]
                 )
             check_spans(value, text)
-            saved = Annotation(passage_id, status, revision + 1, value, now(), who)
+            moment = now()
+            goes_on = self._goes_on(current, status, who, why, sitting, moment)
+            revision = current.revision if goes_on else current.revision + 1
+            made = stamp(
+                current.made or self._unstamped(current),
+                current.value,
+                value,
+                revision,
+                approved=status is Status.APPROVED and why != "text_corrected" and not confirmed,
+                text_changed=why == "text_corrected",
+                confirmed=confirmed,
+            )
             encoded = value_to_json(value)
             self.db.execute(
-                "INSERT OR REPLACE INTO annotations (passage_id, status, revision, value, updated_at, updated_by)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                [passage_id, status.value, saved.revision, encoded, saved.updated_at, who],
+                "INSERT INTO annotations (passage_id, status, revision, value, updated_at, updated_by, version,"
+                " sitting, seq, made, stale, problems, disputed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (passage_id) DO UPDATE SET status = excluded.status, revision = excluded.revision,"
+                " value = excluded.value, updated_at = excluded.updated_at, updated_by = excluded.updated_by,"
+                " version = excluded.version, sitting = excluded.sitting, seq = excluded.seq, made = excluded.made,"
+                " stale = excluded.stale, problems = excluded.problems, disputed = excluded.disputed",
+                [
+                    passage_id,
+                    status.value,
+                    revision,
+                    encoded,
+                    moment,
+                    who,
+                    version + 1,
+                    sitting,
+                    seq,
+                    json.dumps(made),
+                    len(stale_parts(made, value)),
+                    len(lint(value, text)),
+                    disputed(value),
+                ],
             )
-            self.db.execute(
-                "INSERT INTO annotation_revisions (passage_id, revision, status, value, who, why, at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [passage_id, saved.revision, status.value, encoded, who, why, saved.updated_at],
-            )
-        return saved
+            if goes_on:
+                self.db.execute(
+                    "UPDATE annotation_revisions SET value = ?, at = ? WHERE passage_id = ? AND revision = ?",
+                    [encoded, moment, passage_id, revision],
+                )
+            else:
+                self.db.execute(
+                    "INSERT INTO annotation_revisions (passage_id, revision, status, value, who, why, at, began_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    [passage_id, revision, status.value, encoded, who, why, moment, moment],
+                )
+        return Annotation(passage_id, status, revision, value, moment, who, version + 1, sitting, seq, made)
 
-    def history(self, passage_id: int) -> list[Revision]:
-        """All revisions of a passage, newest first."""
+    @staticmethod
+    def _goes_on(current: Annotation, status: Status, who: str, why: str, sitting: str, moment: str) -> bool:
+        """Whether a save belongs to the revision that is still open: the same sitting, person and status."""
+        same = bool(sitting) and (current.sitting, current.updated_by, current.status) == (sitting, who, status)
+        if not same or why != "edited" or status is not Status.DRAFT:
+            return False
+        return datetime.fromisoformat(moment) - datetime.fromisoformat(current.updated_at) < IDLE
+
+    @staticmethod
+    def _unstamped(current: Annotation) -> dict[str, tuple[int, int]]:
+        """The stamps of an annotation that was stored before there were any."""
+        approved = current.status is Status.APPROVED
+        return stamp({}, current.value, current.value, current.revision, approved=approved) if current.revision else {}
+
+    def seal(self, passage_id: int, sitting: str) -> None:
+        """Close the sitting's revision: the person has left; what she changes when she is back is the next one."""
+        with transaction(self.db):
+            self.db.execute(
+                "UPDATE annotations SET sitting = '' WHERE passage_id = ? AND sitting = ?", [passage_id, sitting]
+            )
+
+    def seal_all(self) -> None:
+        """Close every open revision, so that what is made from them now can name them."""
+        with transaction(self.db):
+            self.db.execute("UPDATE annotations SET sitting = '' WHERE sitting <> ''")
+
+    def history(self, passage_id: int, *, limit: int = -1, before: int = 2**31) -> list[Revision]:
+        """The revisions of a passage before the one of that number, newest first."""
         rows = self.db.execute(
-            "SELECT passage_id, revision, status, value, who, why, at FROM annotation_revisions"
-            " WHERE passage_id = ? ORDER BY revision DESC",
+            f"{self._HISTORY} WHERE passage_id = ? AND revision < ? ORDER BY revision DESC LIMIT ?",
+            [passage_id, before, limit],
+        ).fetchall()
+        return [_revision(row) for row in rows]
+
+    def at(self, passage_id: int, revision: int) -> Revision:
+        """One revision; NotFoundError ``revision_not_found``."""
+        row = self.db.execute(
+            f"{self._HISTORY} WHERE passage_id = ? AND revision = ?", [passage_id, revision]
+        ).fetchone()
+        if row is None:
+            raise NotFoundError("revision_not_found", id=passage_id, revision=revision)
+        return _revision(row)
+
+    def set_aside(
+        self, passage_id: int, *, sitting: str, who: str, base: AnnotationValue, value: AnnotationValue
+    ) -> None:
+        """Keep a value that could not be saved over another change, until somebody merges or drops it."""
+        with transaction(self.db):
+            self.db.execute(
+                "INSERT INTO unmerged (passage_id, sitting, who, base, value, at) VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (passage_id, sitting) DO UPDATE SET base = excluded.base, who = excluded.who,"
+                " value = excluded.value, at = excluded.at",
+                [passage_id, sitting, who, value_to_json(base), value_to_json(value), now()],
+            )
+
+    def unmerged(self, passage_id: int) -> list[Unmerged]:
+        """What was set aside for a passage, oldest first."""
+        rows = self.db.execute(
+            "SELECT id, passage_id, sitting, who, base, value, at FROM unmerged WHERE passage_id = ? ORDER BY id",
             [passage_id],
         ).fetchall()
-        return [Revision(row[0], row[1], Status(row[2]), value_from_json(row[3]), *row[4:]) for row in rows]
+        return [_unmerged(row) for row in rows]
+
+    def settle(self, unmerged_id: int) -> None:
+        """Forget what was set aside: it was merged or dropped."""
+        with transaction(self.db):
+            self.db.execute("DELETE FROM unmerged WHERE id = ?", [unmerged_id])
 
     def approved_at(self, moment: str) -> list[tuple[str, AnnotationValue]]:
         """Text and value of each passage whose annotation was approved at that time, as it was then."""
@@ -91,143 +211,9 @@ class Annotations:
         wanted = [status.value for status in statuses]
         marks = ", ".join("?" for _ in wanted)
         rows = self.db.execute(
-            f"SELECT {PASSAGE_COLUMNS}, a.status, a.revision, a.value, a.updated_at, a.updated_by"
+            f"SELECT {PASSAGE_COLUMNS}, {_COLUMNS}"
             " FROM annotations a JOIN passages p ON p.id = a.passage_id"
             f" WHERE p.deleted_at IS NULL AND a.status IN ({marks}) ORDER BY p.id",
             wanted,
         )
         return [(passage_from(row), _annotation(row[0], row[12:])) for row in rows]
-
-
-def _suggestion(row: Sequence[Any]) -> Suggestion:
-    value = value_from_json(row[7]) if row[7] else None
-    fields: list[Any] = [
-        *row[:5],
-        json.loads(row[5]),
-        row[6],
-        value,
-        tuple(json.loads(row[8])),
-        *row[9:15],
-        json.loads(row[15]),
-    ]
-    return Suggestion(*fields)
-
-
-class Suggestions:
-    """The replies of providers, stored as they came and never changed."""
-
-    _COLUMNS = (
-        "id, passage_id, provider, model, prompt_version, parameters, raw, value, missing, error, text_hash,"
-        " tokens_in, tokens_out, created_at, job_id, error_details"
-    )
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
-
-    def add(self, passage: Passage, reply: Reply, *, key: str = "", job_id: int | None = None) -> int | None:
-        """Store a reply. A passage nobody touched yet becomes ``suggested``; a scholar's value stays as it is.
-
-        A ``key`` names the requests it came from: the same reply is stored once, and None is returned the next time.
-        """
-        with transaction(self.db):
-            row = self.db.execute(
-                "INSERT INTO suggestions (passage_id, provider, model, prompt_version, parameters, raw, value, missing,"
-                " error, error_details, text_hash, tokens_in, tokens_out, created_at, key, job_id)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
-                [
-                    passage.id,
-                    reply.provider,
-                    reply.model,
-                    reply.prompt_version,
-                    json.dumps(dict(reply.parameters), ensure_ascii=False, sort_keys=True),
-                    reply.raw,
-                    value_to_json(reply.value) if reply.value is not None else None,
-                    json.dumps(reply.missing),
-                    reply.error.code if reply.error else "",
-                    json.dumps(reply.error.details if reply.error else {}, ensure_ascii=False, default=str),
-                    text_hash(passage.text),
-                    reply.tokens_in,
-                    reply.tokens_out,
-                    now(),
-                    key,
-                    job_id,
-                ],
-            ).fetchone()
-            if row is None:
-                return None
-            annotations = Annotations(self.db)
-            if reply.value is not None and annotations.get(passage.id).status is Status.NEW:
-                current = annotations.get(passage.id)
-                annotations.save(
-                    passage.id,
-                    current.value,
-                    Status.SUGGESTED,
-                    revision=current.revision,
-                    who=f"{reply.provider}:{reply.model}",
-                    why="suggested",
-                )
-        return int(row[0])
-
-    def of(self, passage_id: int) -> list[Suggestion]:
-        """All suggestions for a passage, newest first."""
-        rows = self.db.execute(
-            f"SELECT {self._COLUMNS} FROM suggestions WHERE passage_id = ? ORDER BY id DESC", [passage_id]
-        ).fetchall()
-        return [_suggestion(row) for row in rows]
-
-    def latest(self, passage: Passage) -> Suggestion | None:
-        """The newest readable suggestion made on the passage's present text."""
-        row = self.db.execute(
-            f"SELECT {self._COLUMNS} FROM suggestions WHERE passage_id = ? AND text_hash = ? AND value IS NOT NULL"
-            " ORDER BY id DESC LIMIT 1",
-            [passage.id, text_hash(passage.text)],
-        ).fetchone()
-        return _suggestion(row) if row else None
-
-    def has(self, passage_id: int, key: str) -> bool:
-        """Whether the reply to these requests is stored already."""
-        row = self.db.execute(
-            "SELECT 1 FROM suggestions WHERE passage_id = ? AND key = ? AND key <> ''", [passage_id, key]
-        ).fetchone()
-        return row is not None
-
-    def of_job(self, job_id: int) -> list[Suggestion]:
-        """What a job stored, the newest for each passage, in order of the passages."""
-        rows = self.db.execute(
-            f"SELECT {self._COLUMNS} FROM suggestions"
-            " WHERE id IN (SELECT max(id) FROM suggestions WHERE job_id = ? GROUP BY passage_id) ORDER BY passage_id",
-            [job_id],
-        ).fetchall()
-        return [_suggestion(row) for row in rows]
-
-    def readable(self) -> dict[int, list[Suggestion]]:
-        """Every suggestion with a value for passages that are approved, oldest first, by passage."""
-        rows = self.db.execute(
-            f"SELECT {self._COLUMNS} FROM suggestions WHERE value IS NOT NULL AND passage_id IN"
-            " (SELECT passage_id FROM annotations WHERE status = 'approved') ORDER BY id"
-        )
-        found: dict[int, list[Suggestion]] = {}
-        for row in rows:
-            found.setdefault(row[1], []).append(_suggestion(row))
-        return found
-
-    def asked_about(self, prompt_version: str = "") -> set[int]:
-        """The passages somebody was ever asked about, at all or with one version of a prompt."""
-        rows = self.db.execute(
-            "SELECT DISTINCT passage_id FROM suggestions WHERE ? IN ('', prompt_version)", [prompt_version]
-        ).fetchall()
-        return {int(row[0]) for row in rows}
-
-    def prompt_versions(self) -> list[str]:
-        """The prompt versions that suggestions were made with."""
-        rows = self.db.execute("SELECT DISTINCT prompt_version FROM suggestions ORDER BY 1").fetchall()
-        return [str(row[0]) for row in rows if row[0]]
-
-    def failed(self, ids: Iterable[int]) -> list[tuple[int, str]]:
-        """Of these passages, those whose newest suggestion could not be read, with the error's code."""
-        rows = self.db.execute(
-            "SELECT passage_id, error FROM suggestions"
-            " WHERE id IN (SELECT max(id) FROM suggestions GROUP BY passage_id) AND error <> '' ORDER BY passage_id"
-        ).fetchall()
-        wanted = set(ids)
-        return [(row[0], row[1]) for row in rows if not wanted or row[0] in wanted]

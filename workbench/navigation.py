@@ -56,3 +56,12 @@ def build() -> st.Page:
             )
         )
     return st.navigation(sections, expanded=True)
+
+
+def run(page: st.Page) -> None:
+    """Run the page; whoever is on another page than the desk has left it, which closes her revision."""
+    page.run()
+    if "desk-room" in st.session_state and page.url_path != "review":
+        from workbench.components.desk.panel import leave_desk
+
+        leave_desk()

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.records import ImageRecord
+from core.texts.annotation import CLASSES
 from db.annotations import Annotations
 from db.images import Images, Pairs
 from db.passages import Passages
@@ -12,7 +13,6 @@ from workbench.components.passage_view import passage_view
 from workbench.components.reports import show_rejected
 from workbench.components.shell import App, page, t
 from workbench.tasks.images import export_pairs, import_pairs
-from workbench.tasks.reviewing import CLASSES
 
 PAGE_SIZE = 24
 CHOICES = 500

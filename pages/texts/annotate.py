@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core.texts.annotation import Status
-from db.annotations import Suggestions
 from db.jobs import Jobs
 from db.passages import Passages
+from db.suggestions import Suggestions
 from workbench.components.filters import passage_filter
 from workbench.components.job_panel import start_job
 from workbench.components.provider_form import provider_form

@@ -4,14 +4,14 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from core.texts.annotation import AnnotationValue, Status
+from core.texts.annotation import CLASSES, AnnotationValue, Status
 from core.texts.vocabulary import PLACE_TYPES, place_type
-from db.annotations import Annotations, Suggestions
+from db.annotations import Annotations
 from db.passages import PassageFilter, Passages
+from db.suggestions import Suggestions
 from workbench.components.passage_view import passage_view
 from workbench.components.shell import App, current_language, page, plain, t
 from workbench.tasks.quality import report
-from workbench.tasks.reviewing import CLASSES
 
 TEXTS = ("spatial_relation", "modern_chinese", "english", "search_prompt")
 SHARES = ("precision", "recall", "f1", "exact_f1", "modern_chinese_edit", "english_edit")
@@ -63,7 +63,7 @@ def draw_value(text: str, value: AnnotationValue, key: str) -> None:
     passage_view(text, value, key=key, labels={kind: t(f"classes.{kind}") for kind in CLASSES})
     st.caption("、".join(plain(entity.name) for entity in value.entities) or "—")
     for name in TEXTS:
-        st.markdown(f"**{t(f'review.{name}')}**")
+        st.markdown(f"**{t(f'desk.{name}')}**")
         st.text(getattr(value, name) or "—")
 
 

@@ -4,10 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from core.records import Job, Suggestion
-from db.annotations import Suggestions
 from db.jobs import Jobs
 from db.passages import Passages
 from db.prompts import Calls
+from db.suggestions import Suggestions
 from workbench.components.job_panel import start_job
 from workbench.components.shell import App, app_home, plain, t
 from workbench.jobs.keys import hold
@@ -45,7 +45,7 @@ def passage_states(job: Job) -> None:
             "#": [suggestion.passage_id for suggestion in shown],
             t("passages.text"): [passages.get(suggestion.passage_id).text[:60] for suggestion in shown],
             t("passages.status"): [t("jobs.state.failed") if s.error else t("jobs.state.done") for s in shown],
-            t("review.entities"): [len(s.value.entities) if s.value else None for s in shown],
+            t("desk.entities"): [len(s.value.entities) if s.value else None for s in shown],
         }
     )
     st.caption(t("annotate.passages_of_job", count=len(found)))

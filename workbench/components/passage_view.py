@@ -1,48 +1,53 @@
-"""A passage in a CJK serif with its entities marked; characters can be selected.
+"""A passage in a CJK serif with its entities marked, to be read; the desk is where it is edited.
 
-Our own component, because those that exist count UTF-16 units or use inclusive ends; the text goes in as data and is
-drawn with ``textContent``, never as HTML.
+It is drawn by the desk's own scripts: code points, overlapping marks on lines of their own, ``textContent`` and never
+HTML.
 """
 
-from pathlib import Path
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import streamlit as st
 
-from core.texts.annotation import AnnotationValue, Span
+from core.texts.annotation import AnnotationValue, EntityClass
+from workbench.components.desk.component import read
 
-_FOLDER = Path(__file__).parent
-_view = st.components.v2.component(
-    "songclip_passage_view",
-    css=(_FOLDER / "passage_view.css").read_text(encoding="utf-8"),
-    js=(_FOLDER / "passage_view.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+_DRAW = """
+export default function ({ data, parentElement }) {
+  let root = parentElement.querySelector(".songclip-passage");
+  if (!root) {
+    root = document.createElement("div");
+    root.className = "songclip-passage";
+    root.lang = "zh";
+    parentElement.appendChild(root);
+  }
+  const drawn = JSON.stringify(data);
+  if (root.dataset.drawn === drawn) return;
+  root.dataset.drawn = drawn;
+  drawMarked(root, data.text, data.marks);
+}
+"""
 
 
-def passage_view(text: str, value: AnnotationValue, *, key: str, labels: dict[str, str]) -> Span | None:
-    """Draw the passage; returns the selected characters as code-point offsets (end exclusive), or None.
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "songclip_passage_view", css=read("marks.css"), js=read("spans.js") + _DRAW, isolate_styles=False
+    )
 
-    ``labels`` are the names of the entity classes for the legend and the tooltips.
-    """
+
+def passage_view(text: str, value: AnnotationValue, *, key: str, labels: Mapping[EntityClass, str]) -> None:
+    """Draw the passage; ``labels`` are the names of the entity classes for the tooltips."""
     marks = [
         {
             "start": start,
             "end": end,
             "kind": entity.kind,
+            "doubt": entity.certainty != "certain",
             "name": f"{entity.name} · {labels.get(entity.kind, '')}",
         }
         for entity in value.entities
         for start, end in entity.mentions
     ]
-    result: Any = _view(
-        key=key,
-        data={"text": text, "marks": marks},
-        default={"selection": None},
-        on_selection_change=lambda: None,
-    )
-    selected = result.get("selection") if hasattr(result, "get") else getattr(result, "selection", None)
-    if not selected:
-        return None
-    start, end = int(selected[0]), int(selected[1])
-    return (start, end) if 0 <= start < end <= len(text) else None
+    _component()(key=key, data={"text": text, "marks": marks})

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import streamlit as st
 from sqlite_utils import Database
@@ -83,8 +84,14 @@ def reviewer() -> str:
 
 
 def local_time(moment: str) -> str:
-    """A stored UTC time as hours and minutes of this machine's clock, where the person sits."""
-    return datetime.fromisoformat(moment).astimezone().strftime("%H:%M:%S")
+    """A stored UTC time by this machine's clock, where the person sits; with its day unless that is today."""
+    at = datetime.fromisoformat(moment).astimezone()
+    return at.strftime("%H:%M:%S" if at.date() == datetime.now().astimezone().date() else "%Y-%m-%d %H:%M")
+
+
+def local_day_time(moment: str) -> str:
+    """A stored UTC time as day, hours and minutes of this machine's clock."""
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def app_home() -> Home:
@@ -143,7 +150,25 @@ def sidebar() -> None:
             label_visibility="collapsed",
             persist_state="session",
         )
+        if "who" not in st.session_state:
+            st.session_state["who"] = remembered_name()
         st.text_input(t("shell.who"), key="who", max_chars=60, placeholder=t("shell.somebody"), persist_state="session")
+        _remember_name(st.session_state["who"])
+
+
+NAME_COOKIE = "songclip_who"
+
+
+def remembered_name() -> str:
+    """The name that this browser was told before; from a cookie that only this server gets."""
+    return unquote(st.context.cookies.get(NAME_COOKIE, ""))[:60]
+
+
+def _remember_name(name: str) -> None:
+    remember = st.components.v2.component(
+        "songclip_name", js=Path(__file__).with_name("name.js").read_text(encoding="utf-8")
+    )
+    remember(key="name", data={"cookie": NAME_COOKIE, "name": name})
 
 
 def _begin_own(path: Path) -> None:

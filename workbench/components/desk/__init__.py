@@ -1,0 +1,1 @@
+"""The review desk: our own component, what it shows, and what it reports."""

@@ -1,0 +1,77 @@
+// What the server has not confirmed yet, shown at once: actions kept until they are acknowledged.
+
+// The value as it will be, for the actions whose effect is plain; all others wait for the server's answer.
+function foresee(value, actions) {
+  let next = value;
+  for (const action of actions) {
+    if (action.do === "set_text") next = { ...next, [action.field]: action.value };
+    if (action.do === "set_note") next = { ...next, note: action.value };
+    if (action.do === "set_entity" || action.do === "move_mention" || action.do === "remove_mention") {
+      const entities = next.entities.map((entity) =>
+        entity.id === action.entity ? foreseeEntity(entity, action) : entity,
+      );
+      next = { ...next, entities };
+    }
+    if (action.do === "set_relation" && action.field !== "evidence") {
+      const relations = next.relations.map((relation, index) =>
+        index === action.index ? { ...relation, [action.field]: action.value } : relation,
+      );
+      next = { ...next, relations };
+    }
+  }
+  return next;
+}
+
+function foreseeEntity(entity, action) {
+  if (action.do === "set_entity") return { ...entity, [action.field]: action.value };
+  const same = (span) => span[0] === action.span[0] && span[1] === action.span[1];
+  const mentions =
+    action.do === "remove_mention"
+      ? entity.mentions.filter((span) => !same(span))
+      : entity.mentions.map((span) => (same(span) ? action.to : span));
+  return { ...entity, mentions };
+}
+
+function sameField(one, other) {
+  return ["do", "field", "entity", "index"].every((name) => one[name] === other[name]);
+}
+
+// Actions on their way: numbered, sent all together each time, dropped when the server has acknowledged their number.
+class Outbox {
+  constructor(send) {
+    this.send = send;
+    this.waiting = [];
+    this.last = 0;
+    this.sitting = null;
+  }
+
+  begin(sitting, ack) {
+    this.sitting = sitting;
+    this.waiting = [];
+    this.last = ack;
+  }
+
+  // A field that is typed on replaces its own last action, so that nothing is sent twice.
+  add(action, { replace = false } = {}) {
+    const before = this.waiting[this.waiting.length - 1];
+    if (replace && before && !before.sent && sameField(before, action)) this.waiting.pop();
+    this.last += 1;
+    this.waiting.push({ ...action, n: this.last });
+  }
+
+  flush() {
+    if (!this.waiting.length) return;
+    for (const action of this.waiting) action.sent = true;
+    this.send({
+      ...this.sitting,
+      at: Date.now(),
+      actions: this.waiting.map(({ sent, ...action }) => action),
+    });
+  }
+
+  acknowledge(ack, version, revision) {
+    this.waiting = this.waiting.filter((action) => action.n > ack);
+    this.last = Math.max(this.last, ack);
+    this.sitting = { ...this.sitting, version, revision };
+  }
+}

@@ -1,0 +1,384 @@
+"""One person's sitting at one passage: her actions applied, saved, undone, and merged with what came between.
+
+The browser sends every action with a number until that number is acknowledged; an action is applied once, also when
+the server was killed in between, because its number is stored in the same transaction as what it changed.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.annotation.editing import apply, touches
+from core.annotation.items import accept_all
+from core.annotation.merging import Merge, merge, resolve
+from core.annotation.staleness import SOURCES
+from core.errors import ConflictError, InputError, SongclipError
+from core.records import Annotation, Suggestion, Unmerged
+from core.texts.annotation import TEXT_FIELDS, AnnotationValue, Status
+from core.texts.passage import Passage
+from db.annotations import Annotations
+from db.passages import Passages, text_hash
+from db.suggestions import Suggestions
+
+logger = logging.getLogger(__name__)
+
+UNDO_STEPS = 100
+_SAME_STEP_SECONDS = 10.0
+"""Typing on in one field is one step to undo, until the person pauses for so long."""
+_UNTOUCHED = (Status.NEW, Status.SUGGESTED)
+
+Batch = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What stood there before a change: what undo goes back to."""
+
+    value: AnnotationValue
+    status: Status
+    field: str = ""
+    at: float = 0.0
+
+
+@dataclass
+class Sitting:
+    """What lies on the desk. ``value`` is what the person sees; in a conflict it differs from what is stored.
+
+    ``ack`` is the number of the last action that was dealt with, ``made`` the entity an action created and its number.
+    """
+
+    passage_id: int
+    token: str
+    version: int
+    revision: int
+    status: Status
+    base: AnnotationValue
+    value: AnnotationValue
+    ack: int = 0
+    undo: list[Step] = field(default_factory=list)
+    redo: list[Step] = field(default_factory=list)
+    suggestion_id: int | None = None
+    conflict: bool = False
+    merging: Unmerged | None = None
+    error: SongclipError | None = None
+    made: tuple[int, str] | None = None
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nobody has confirmed or changed anything of this passage."""
+        return self.status in _UNTOUCHED
+
+    def follow(self, stored: Annotation) -> None:
+        """Take over what is stored now."""
+        self.version, self.revision, self.status = stored.version, stored.revision, stored.status
+        self.base = self.value = stored.value
+        self.conflict, self.merging = False, None
+
+
+@dataclass
+class Outcome:
+    """What the page has to do after a batch: go to another passage, or ask somebody something."""
+
+    go: str | int | None = None
+    asked: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+def sit_down(db: Database, passage_id: int, *, token: str = "") -> Sitting:
+    """A new sitting at what is stored."""
+    stored = Annotations(db).get(passage_id)
+    return Sitting(
+        passage_id,
+        token or secrets.token_hex(8),
+        stored.version,
+        stored.revision,
+        stored.status,
+        stored.value,
+        stored.value,
+    )
+
+
+def resume(db: Database, batch: Batch) -> Sitting:
+    """The sitting of a browser that this process does not know: the server was restarted under it."""
+    passage_id, token = int(batch["passage"]), str(batch["sitting"])
+    sitting = sit_down(db, passage_id, token=token)
+    stored = Annotations(db).get(passage_id)
+    if stored.sitting == token:
+        sitting.ack = stored.seq
+    elif stored.version != batch["version"]:
+        # Somebody changed it meanwhile: her actions belong to the revision that she saw.
+        sitting.version, sitting.revision = int(batch["version"]), int(batch["revision"])
+        seen = Annotations(db).at(passage_id, sitting.revision).value if sitting.revision else AnnotationValue()
+        sitting.base = sitting.value = seen
+    return sitting
+
+
+def leave(db: Database, sitting: Sitting) -> None:
+    """Close the revision of a sitting that has ended."""
+    Annotations(db).seal(sitting.passage_id, sitting.token)
+
+
+def refresh(db: Database, sitting: Sitting) -> None:
+    """Take over what somebody else stored, as long as nothing of one's own would be lost by it."""
+    stored = Annotations(db).get(sitting.passage_id)
+    if stored.version != sitting.version and not sitting.conflict and sitting.value == sitting.base:
+        sitting.follow(stored)
+        sitting.undo.clear()
+        sitting.redo.clear()
+
+
+def readings(db: Database, passage: Passage) -> list[Suggestion]:
+    """The readable suggestions on the passage's present text, newest first."""
+    now = text_hash(passage.text)
+    return [one for one in Suggestions(db).of(passage.id) if one.value is not None and one.text_hash == now]
+
+
+def proposed(found: list[Suggestion], chosen: int | None) -> tuple[Suggestion | None, AnnotationValue | None]:
+    """The suggestion beside the value, and what it says.
+
+    The chosen one, else the newest whole reading with the texts that were redrafted since.
+    """
+    if named := next((one for one in found if one.id == chosen), None):
+        return named, named.value
+    whole = next((one for one in found if one.whole), None)
+    redrafts = [one for one in found if not one.whole and (whole is None or one.id > whole.id)]
+    value = whole.value if whole else None
+    for redraft in reversed(redrafts):
+        assert redraft.value is not None
+        texts: dict[str, Any] = {name: said for name in TEXT_FIELDS if (said := getattr(redraft.value, name))}
+        value = replace(value or AnnotationValue(), **texts)
+    newest = redrafts[0] if redrafts else whole
+    return newest, value
+
+
+def receive(db: Database, sitting: Sitting, batch: Batch, *, who: str) -> Outcome:
+    """Apply the actions of a batch that were not applied yet, in their order.
+
+    What cannot be applied changes nothing and stands in ``sitting.error``; an action that goes on from there is still
+    applied. A conflict is kept in the sitting and in the database, never resolved silently.
+    """
+    outcome = Outcome()
+    bench = _Bench(db, sitting, who, outcome)
+    for action in sorted(batch["actions"], key=lambda one: int(one["n"])):
+        number = int(action["n"])
+        if number <= sitting.ack:
+            continue
+        sitting.error = None
+        try:
+            bench.do(number, action)
+        except ConflictError:
+            sitting.conflict = True
+        except SongclipError as error:
+            logger.warning("action %s at passage %s: %s", action.get("do"), sitting.passage_id, error.code)
+            sitting.error = error
+        if sitting.conflict:
+            bench.set_aside()
+        sitting.ack = number
+    return outcome
+
+
+class _Bench:
+    """Carries out one action after another."""
+
+    def __init__(self, db: Database, sitting: Sitting, who: str, outcome: Outcome) -> None:
+        self.db, self.sitting, self.who, self.outcome = db, sitting, who, outcome
+        self.annotations = Annotations(db)
+        self.passage = Passages(db).get(sitting.passage_id)
+
+    def do(self, number: int, action: Mapping[str, Any]) -> None:
+        known: dict[str, Callable[[int, Mapping[str, Any]], None]] = {
+            "go": self._go,
+            "guidelines": self._ask,
+            "suggest": self._ask,
+            "redraft": self._ask,
+            "compare": self._compare,
+            "undo": lambda n, _: self._back(n, self.sitting.undo, self.sitting.redo),
+            "redo": lambda n, _: self._back(n, self.sitting.redo, self.sitting.undo),
+            "approve": self._approve,
+            "submit": lambda n, _: self._end(n, self.sitting.value, Status.SUBMITTED),
+            "discard": lambda n, _: self._end(n, self.sitting.value, Status.DISCARDED),
+            "confirm": self._confirm,
+            "restore": self._restore,
+            "resolve": self._resolve,
+            "take_theirs": self._take_theirs,
+            "open_unmerged": self._open_unmerged,
+        }
+        known.get(str(action.get("do")), self._edit)(number, action)
+
+    def set_aside(self) -> None:
+        """Keep the person's value until the conflict is settled, whatever happens to her browser."""
+        sitting = self.sitting
+        if sitting.merging is None:
+            self.annotations.set_aside(
+                sitting.passage_id, sitting=sitting.token, who=self.who, base=sitting.base, value=sitting.value
+            )
+
+    def _go(self, _: int, action: Mapping[str, Any]) -> None:
+        to = action.get("to")
+        self.outcome.go = to if isinstance(to, int) or to in ("next", "previous") else None
+
+    def _ask(self, _: int, action: Mapping[str, Any]) -> None:
+        self.outcome.asked.append(action)
+
+    def _compare(self, _: int, action: Mapping[str, Any]) -> None:
+        self.sitting.suggestion_id = int(action["suggestion"])
+
+    def _suggested(self) -> AnnotationValue | None:
+        return proposed(readings(self.db, self.passage), self.sitting.suggestion_id)[1]
+
+    def _edit(self, number: int, action: Mapping[str, Any]) -> None:
+        sitting = self.sitting
+        if sitting.merging:
+            raise InputError("conflict_open")
+        value = apply(sitting.value, self.passage.text, action, self._suggested() if _needs(action) else None)
+        if value == sitting.value:
+            return
+        if action.get("do") == "add_entity":
+            sitting.made = number, _made(sitting.value, value, tuple(action["span"]))
+        self._remember(touches(action))
+        self._save(number, value, Status.DRAFT, "edited")
+
+    def _remember(self, text_field: str = "") -> None:
+        """Put what stands now on the undo pile; typing on in one field is one step."""
+        sitting, now = self.sitting, time.monotonic()
+        last = sitting.undo[-1] if sitting.undo else None
+        if text_field and last and last.field == text_field and now - last.at < _SAME_STEP_SECONDS:
+            sitting.undo[-1] = replace(last, at=now)
+        else:
+            sitting.undo.append(Step(sitting.value, sitting.status, text_field, now))
+            del sitting.undo[:-UNDO_STEPS]
+        sitting.redo.clear()
+
+    def _save(self, number: int, value: AnnotationValue, status: Status, why: str, **more: Any) -> None:
+        sitting = self.sitting
+        sitting.value = value
+        if sitting.conflict:
+            if status is not Status.DRAFT:
+                raise InputError("conflict_open")
+            return
+        saved = self.annotations.save(
+            sitting.passage_id,
+            value,
+            status,
+            version=sitting.version,
+            who=self.who,
+            why=why,
+            sitting=sitting.token,
+            seq=number,
+            **more,
+        )
+        sitting.follow(saved)
+
+    def _back(self, number: int, pile: list[Step], other: list[Step]) -> None:
+        sitting = self.sitting
+        if not pile:
+            return
+        step = pile.pop()
+        other.append(Step(sitting.value, sitting.status))
+        plain = step.status is Status.DRAFT and sitting.status is Status.DRAFT
+        status = Status.DRAFT if sitting.conflict else step.status
+        self._save(number, step.value, status, "edited" if plain else "undone")
+
+    def _end(self, number: int, value: AnnotationValue, status: Status) -> None:
+        self._remember()
+        self._save(number, value, status, status.value)
+
+    def _approve(self, number: int, action: Mapping[str, Any]) -> None:
+        sitting = self.sitting
+        value, suggested = sitting.value, self._suggested()
+        if action.get("accept_all") and suggested:
+            value = accept_all(value, suggested)
+        if sitting.untouched and suggested and value == sitting.value:
+            raise InputError("nothing_accepted")
+        if sitting.status is not Status.APPROVED or value != sitting.value:
+            self._end(number, value, Status.APPROVED)
+        if action.get("next"):
+            self.outcome.go = "next"
+
+    def _confirm(self, number: int, action: Mapping[str, Any]) -> None:
+        part = str(action.get("field"))
+        if part not in SOURCES:
+            raise InputError("action_invalid", what="field")
+        sitting = self.sitting
+        why = "edited" if sitting.status is Status.DRAFT else "confirmed"
+        self._save(number, sitting.value, sitting.status, why, confirmed=(part,))
+
+    def _restore(self, number: int, action: Mapping[str, Any]) -> None:
+        revision = self.annotations.at(self.sitting.passage_id, int(action["revision"]))
+        self._remember()
+        self._save(number, revision.value, Status.DRAFT, "restored")
+
+    def _resolve(self, number: int, action: Mapping[str, Any]) -> None:
+        sitting = self.sitting
+        theirs = self.annotations.get(sitting.passage_id)
+        value = resolve(sitting.base, sitting.value, theirs.value, action.get("choices") or {})
+        self._settle(number, theirs, value)
+
+    def _take_theirs(self, number: int, _: Mapping[str, Any]) -> None:
+        sitting = self.sitting
+        if sitting.conflict:
+            self._settle(number, self.annotations.get(sitting.passage_id), None)
+
+    def _settle(self, number: int, theirs: Annotation, value: AnnotationValue | None) -> None:
+        """End a conflict with a merged value, or without one; either way undo leads back to one's own."""
+        sitting = self.sitting
+        mine = Step(sitting.value, Status.DRAFT)
+        merging = sitting.merging
+        kept = merging or next(
+            (row for row in self.annotations.unmerged(sitting.passage_id) if row.sitting == sitting.token), None
+        )
+        sitting.follow(theirs)
+        sitting.redo.clear()
+        if value is None:
+            sitting.undo[:] = [mine]
+        else:
+            sitting.undo[:] = [mine, Step(theirs.value, theirs.status)]
+            self._save(number, value, Status.DRAFT, "merged")
+        if kept:
+            self.annotations.settle(kept.id)
+
+    def _open_unmerged(self, _: int, action: Mapping[str, Any]) -> None:
+        sitting = self.sitting
+        rows = self.annotations.unmerged(sitting.passage_id)
+        row = next((row for row in rows if row.id == action.get("id")), None)
+        if row is None or sitting.conflict:
+            raise InputError("action_invalid", what="id")
+        sitting.merging, sitting.conflict = row, True
+        sitting.base, sitting.value = row.base, row.value
+
+
+def _needs(action: Mapping[str, Any]) -> bool:
+    """Whether an action is about the suggestion."""
+    return action.get("do") in ("accept", "reject", "undecide", "accept_all")
+
+
+def _made(before: AnnotationValue, after: AnnotationValue, span: tuple[int, ...]) -> str:
+    """The id of the entity that an action made, or gave a mention."""
+    changed = [entity for entity in after.entities if before.entity(entity.id) != entity]
+    return next((entity.id for entity in changed if span in entity.mentions), "")
+
+
+def conflict_of(db: Database, sitting: Sitting, text: str) -> tuple[Annotation, Merge] | None:
+    """What somebody else stored and where it differs from one's own, while a conflict is open."""
+    if not sitting.conflict:
+        return None
+    theirs = Annotations(db).get(sitting.passage_id)
+    return theirs, merge(sitting.base, sitting.value, theirs.value, text)
+
+
+def restore(db: Database, sitting: Sitting, revision: int, *, who: str) -> None:
+    """Make an earlier revision the present one, as a new revision; a refusal stands in ``sitting.error``."""
+    bench = _Bench(db, sitting, who, Outcome())
+    sitting.error = None
+    try:
+        # No action of the browser's: it takes none of her numbers.
+        bench.do(sitting.ack, {"do": "restore", "revision": revision})
+    except ConflictError:
+        sitting.conflict = True
+        bench.set_aside()
+    except SongclipError as error:
+        sitting.error = error
