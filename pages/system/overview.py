@@ -1,10 +1,14 @@
 """The overview: how far the project is, and what comes next."""
 
+from datetime import datetime
+
 import streamlit as st
 
 from core.texts.annotation import Status
-from workbench.components.shell import page, show_notices, t
-from workbench.tasks.overview import Overview, next_step, read_overview
+from db.people import People
+from workbench.components.progress import daily_chart, people_table, works_table
+from workbench.components.shell import App, page, show_notices, t
+from workbench.tasks.overview import Overview, busiest, next_step, read_overview
 
 
 def draw_stages(overview: Overview) -> None:
@@ -24,6 +28,20 @@ def draw_stages(overview: Overview) -> None:
                 st.page_link(door, label=t("overview.open"), icon=":material/arrow_forward:")
 
 
+def draw_people(app: App) -> None:
+    """What there is to show of works, people and days."""
+    records = People(app.db)
+    if works := records.by_work():
+        st.subheader(t("people.by_source"))
+        works_table(works)
+    if people := records.progress():
+        st.subheader(t("people.by_person"))
+        people_table(people)
+    if days := records.daily():
+        st.subheader(t("people.daily"))
+        st.altair_chart(daily_chart(busiest(days, t("people.others")), today=datetime.now().date()))
+
+
 with page("overview") as app:
     show_notices()
     overview = read_overview(app.db)
@@ -37,3 +55,4 @@ with page("overview") as app:
     for status in (Status.APPROVED, Status.SUBMITTED, Status.DRAFT, Status.SUGGESTED, Status.NEW):
         count = overview.status[status]
         st.progress(count / total, text=f"{t(f'status.{status.value}')} · {count:,}")
+    draw_people(app)

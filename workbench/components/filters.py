@@ -110,7 +110,7 @@ def _write_address(key: str, wanted: PassageFilter) -> None:
 
 
 def _second_row(key: str, names: list[str], models: list[str]) -> None:
-    """Person, model, order and what to look at."""
+    """Person, model and order, and below them what to look at."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for name, values in (("who", names), ("model", models)):
             st.selectbox(
@@ -120,13 +120,13 @@ def _second_row(key: str, names: list[str], models: list[str]) -> None:
                 key=f"{key}-{name}",
             )
         st.selectbox(t("queue.order"), ORDERS, format_func=lambda order: t(f"queue.order_{order}"), key=f"{key}-order")
-        st.pills(
-            t("queue.flags"),
-            FLAGS,
-            selection_mode="multi",
-            format_func=lambda flag: t(f"queue.flag_{flag}"),
-            key=f"{key}-flags",
-        )
+    st.pills(
+        t("queue.flags"),
+        FLAGS,
+        selection_mode="multi",
+        format_func=lambda flag: t(f"queue.flag_{flag}"),
+        key=f"{key}-flags",
+    )
 
 
 def passage_filter(

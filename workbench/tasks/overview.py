@@ -1,5 +1,7 @@
 """How far a project is."""
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -8,6 +10,7 @@ from core.texts.annotation import Status
 from db.experiments import Datasets, Evaluations, Runs
 from db.images import Images, Pairs
 from db.passages import Passages
+from db.people import Day
 
 
 @dataclass(frozen=True)
@@ -52,3 +55,23 @@ def next_step(overview: Overview) -> tuple[str, str]:
         ("measure", overview.evaluations == 0, "pages/model/results.py"),
     )
     return next(((name, door) for name, open_, door in steps if open_), ("search", "pages/search/browse.py"))
+
+
+PERSONS = 5
+"""How many people a plot tells apart."""
+
+
+def busiest(days: Iterable[Day], others: str, *, persons: int = PERSONS) -> list[Day]:
+    """The days with all but the busiest persons under the one name ``others``, so that colours stay tellable."""
+    days = list(days)
+    revisions: Counter[str] = Counter()
+    for day in days:
+        revisions[day.who] += day.revisions
+    named = {who for who, _ in revisions.most_common(persons)}
+    together: dict[tuple[str, str], list[Day]] = defaultdict(list)
+    for day in days:
+        together[day.day, day.who if day.who in named else others].append(day)
+    return [
+        Day(day, who, sum(one.revisions for one in same), sum(one.approved for one in same))
+        for (day, who), same in together.items()
+    ]
