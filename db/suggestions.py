@@ -17,6 +17,9 @@ from db.annotations import Annotations
 from db.connection import now, transaction
 from db.passages import text_hash
 
+_WHOLE = "json_extract(parameters, '$.parts') IS NULL"
+"""A reading of the whole passage, not a redraft of some texts."""
+
 
 def _suggestion(row: Sequence[Any]) -> Suggestion:
     value = value_from_json(row[7]) if row[7] else None
@@ -120,7 +123,7 @@ class Suggestions:
         """The newest readable suggestion of a whole reading made on the passage's present text."""
         row = self.db.execute(
             f"SELECT {self._COLUMNS} FROM suggestions WHERE passage_id = ? AND text_hash = ? AND value IS NOT NULL"
-            " AND parameters NOT LIKE '%\"parts\"%' ORDER BY id DESC LIMIT 1",
+            f" AND {_WHOLE} ORDER BY id DESC LIMIT 1",
             [passage.id, text_hash(passage.text)],
         ).fetchone()
         return _suggestion(row) if row else None
@@ -144,7 +147,7 @@ class Suggestions:
     def readable(self) -> dict[int, list[Suggestion]]:
         """Every suggestion with a value for passages that are approved, oldest first, by passage."""
         rows = self.db.execute(
-            f"SELECT {self._COLUMNS} FROM suggestions WHERE value IS NOT NULL AND passage_id IN"
+            f"SELECT {self._COLUMNS} FROM suggestions WHERE value IS NOT NULL AND {_WHOLE} AND passage_id IN"
             " (SELECT passage_id FROM annotations WHERE status = 'approved') ORDER BY id"
         )
         found: dict[int, list[Suggestion]] = {}
@@ -167,8 +170,8 @@ class Suggestions:
     def failed(self, ids: Iterable[int]) -> list[tuple[int, str]]:
         """Of these passages, those whose newest suggestion could not be read, with the error's code."""
         rows = self.db.execute(
-            "SELECT passage_id, error FROM suggestions"
-            " WHERE id IN (SELECT max(id) FROM suggestions GROUP BY passage_id) AND error <> '' ORDER BY passage_id"
+            "SELECT passage_id, error FROM suggestions WHERE"
+            f" id IN (SELECT max(id) FROM suggestions WHERE {_WHOLE} GROUP BY passage_id) AND error <> '' ORDER BY passage_id"
         ).fetchall()
         wanted = set(ids)
         return [(row[0], row[1]) for row in rows if not wanted or row[0] in wanted]

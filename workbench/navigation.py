@@ -60,8 +60,8 @@ def build() -> st.Page:
 
 def run(page: st.Page) -> None:
     """Run the page; whoever is on another page than the desk has left it, which closes her revision."""
-    page.run()
     if "desk-room" in st.session_state and page.url_path != "review":
         from workbench.components.desk.panel import leave_desk
 
         leave_desk()
+    page.run()

@@ -15,6 +15,7 @@ from workbench.jobs.keys import holds
 from workbench.jobs.running import recover
 
 PAGE_SIZE = 50
+ASKING = ("annotate", "ask")
 
 
 def one(app: App, job_id: int) -> None:
@@ -23,9 +24,9 @@ def one(app: App, job_id: int) -> None:
     job = Jobs(app.db).get(job_id)
     if job.needs_key and job.state is JobState.QUEUED and not holds(app.home, job.id):
         ask_for_key(app, job)
-    watch_job(job_id, beside=passage_states if job.kind == "annotate" else None)
+    watch_job(job_id, beside=passage_states if job.kind in ASKING else None)
     doors(app, job)
-    if job.kind == "annotate":
+    if job.kind in ASKING:
         passages_of_job(app, job)
     if job.state is JobState.DONE and job.result:
         with st.expander(t("jobs.details"), icon=":material/data_object:"):
@@ -42,7 +43,7 @@ def doors(app: App, job: Job) -> None:
             icon=":material/monitoring:",
             query_params={"run": run.name},
         )
-    if job.kind == "annotate" and not job.state.active:
+    if job.kind in ASKING and not job.state.active:
         st.page_link("pages/texts/review.py", label=t("pages.review"), icon=":material/edit_note:")
     if job.kind == "dataset" and job.state is JobState.DONE:
         st.page_link("pages/model/dataset.py", label=t("pages.dataset"), icon=":material/dataset:")

@@ -5,8 +5,9 @@ import pytest
 from core.annotation.provider import Reply
 from core.errors import ConflictError, InputError, NotFoundError, ProviderError
 from core.texts.annotation import AnnotationValue, Entity, Relation, Status
-from db.annotations import Annotations, Suggestions
+from db.annotations import Annotations
 from db.passages import Passages
+from db.suggestions import Suggestions
 
 
 @pytest.fixture
@@ -29,9 +30,9 @@ def test_an_untouched_passage_is_new_at_revision_nought(annotations, passage):
 
 
 def test_every_change_is_a_revision(annotations, passage, value):
-    annotations.save(passage.id, value, Status.DRAFT, revision=0, who="甲", why="edited")
+    annotations.save(passage.id, value, Status.DRAFT, version=0, who="甲", why="edited")
     changed = replace(value, note="待考")
-    saved = annotations.save(passage.id, changed, Status.APPROVED, revision=1, who="乙", why="approved")
+    saved = annotations.save(passage.id, changed, Status.APPROVED, version=1, who="乙", why="approved")
     assert annotations.get(passage.id) == saved
     assert (saved.revision, saved.value, saved.updated_by) == (2, changed, "乙")
     newest, oldest = annotations.history(passage.id)
@@ -48,9 +49,9 @@ def test_every_change_is_a_revision(annotations, passage, value):
 
 @pytest.mark.parametrize("stale", [0, 2, -1])
 def test_a_save_on_another_revision_is_refused(annotations, passage, value, stale):
-    saved = annotations.save(passage.id, value, Status.DRAFT, revision=0, who="甲", why="edited")
+    saved = annotations.save(passage.id, value, Status.DRAFT, version=0, who="甲", why="edited")
     with pytest.raises(ConflictError) as raised:
-        annotations.save(passage.id, AnnotationValue(), Status.DRAFT, revision=stale, who="乙", why="edited")
+        annotations.save(passage.id, AnnotationValue(), Status.DRAFT, version=stale, who="乙", why="edited")
     assert raised.value.code == "annotation_changed"
     assert raised.value.details["who"] == "甲"
     assert annotations.get(passage.id) == saved
@@ -58,13 +59,13 @@ def test_a_save_on_another_revision_is_refused(annotations, passage, value, stal
 
 
 def test_a_stale_save_is_told_so_even_where_its_offsets_fit_no_more(db, annotations, passage, value):
-    annotations.save(passage.id, value, Status.DRAFT, revision=0, who="甲", why="edited")
+    annotations.save(passage.id, value, Status.DRAFT, version=0, who="甲", why="edited")
     passages = Passages(db)
     passages.update(replace(passage, text="德寿宫"), who="甲")
     shorter = replace(value, entities=(value.entities[0],), relations=())
-    annotations.save(passage.id, shorter, Status.DRAFT, revision=1, who="甲", why="text_corrected")
+    annotations.save(passage.id, shorter, Status.DRAFT, version=1, who="甲", why="text_corrected")
     with pytest.raises(ConflictError):
-        annotations.save(passage.id, value, Status.DRAFT, revision=1, who="乙", why="edited")
+        annotations.save(passage.id, value, Status.DRAFT, version=1, who="乙", why="edited")
 
 
 def broken_values(value):
@@ -81,23 +82,23 @@ def broken_values(value):
 def test_what_does_not_fit_the_text_is_refused(annotations, passage, value, number):
     broken = list(broken_values(value))[number]
     with pytest.raises(InputError):
-        annotations.save(passage.id, broken, Status.DRAFT, revision=0, who="甲", why="edited")
+        annotations.save(passage.id, broken, Status.DRAFT, version=0, who="甲", why="edited")
     assert annotations.get(passage.id).revision == 0
     assert annotations.history(passage.id) == []
 
 
 def test_the_text_ends_where_its_last_code_point_ends(annotations, passage):
     whole = AnnotationValue(entities=(Entity("e1", passage.text, mentions=((0, len(passage.text)),)),))
-    assert annotations.save(passage.id, whole, Status.DRAFT, revision=0, who="甲", why="edited").value == whole
+    assert annotations.save(passage.id, whole, Status.DRAFT, version=0, who="甲", why="edited").value == whole
 
 
 def test_a_passage_that_never_was(annotations, value):
     with pytest.raises(NotFoundError):
-        annotations.save(99, value, Status.DRAFT, revision=0, who="甲", why="edited")
+        annotations.save(99, value, Status.DRAFT, version=0, who="甲", why="edited")
 
 
 def test_listed_by_status_without_the_deleted(db, annotations, passage, value):
-    annotations.save(passage.id, value, Status.APPROVED, revision=0, who="甲", why="approved")
+    annotations.save(passage.id, value, Status.APPROVED, version=0, who="甲", why="approved")
     ((found, annotation),) = annotations.with_status([Status.SUBMITTED, Status.APPROVED])
     assert (found, annotation.value) == (passage, value)
     assert annotations.with_status([Status.DRAFT]) == [] == annotations.with_status([])
@@ -128,7 +129,7 @@ def test_a_suggestion_marks_a_new_passage_and_gives_the_scholar_no_value(annotat
 
 @pytest.mark.parametrize("status", [Status.DRAFT, Status.SUBMITTED, Status.APPROVED, Status.DISCARDED])
 def test_a_suggestion_never_touches_a_scholar_s_value(annotations, suggestions, passage, value, status):
-    saved = annotations.save(passage.id, value, status, revision=0, who="甲", why="edited")
+    saved = annotations.save(passage.id, value, status, version=0, who="甲", why="edited")
     suggestions.add(passage, reply(AnnotationValue(note="by a machine")))
     assert annotations.get(passage.id) == saved
     assert len(annotations.history(passage.id)) == 1

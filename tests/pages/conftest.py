@@ -11,10 +11,11 @@ from streamlit.testing.v1 import AppTest
 from core.annotation.rules import OfflineRules
 from core.texts.annotation import Status
 from core.texts.passage import NewPassage
-from db.annotations import Annotations, Suggestions
+from db.annotations import Annotations
 from db.home import Home
 from db.images import Pairs
 from db.passages import Passages
+from db.suggestions import Suggestions
 from workbench.tasks.images import add_picture
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +53,7 @@ def filled(home: Home) -> Home:
     for passage_id, status in ((ids[0], Status.APPROVED), (ids[1], Status.DRAFT)):
         value = Suggestions(db).of(passage_id)[0].value
         assert value
-        Annotations(db).save(passage_id, value, status, revision=1, who="test", why="edited")
+        Annotations(db).save(passage_id, value, status, version=1, who="test", why="edited")
     images = [add_picture(home, db, f"p{n}.png", png(n), {"title": f"画 {n}"})[0] for n in range(3)]
     Pairs(db).add([(ids[0], images[0].id, ""), (ids[0], images[1].id, "")], who="test")
     return home

@@ -5,48 +5,11 @@ from dataclasses import replace
 import pytest
 
 from core.errors import ConflictError
-from core.texts.annotation import Status
-from db.annotations import Annotations
 from db.images import Images
 from db.passages import Passages
 from workbench.components.shell import plain, plain_details
 from workbench.tasks.images import describe_picture
 from workbench.tasks.passages import correct_passage
-
-
-def button(app, label):
-    return next(element for element in app.button if label in element.label)
-
-
-def area(app, label):
-    return next(element for element in app.text_area if element.label == label)
-
-
-def test_what_was_typed_last_is_saved_when_the_same_click_goes_on(filled, open_page):
-    """Leaving a field and pressing a button reach the server as one run, which draws the next passage."""
-    app = open_page("texts/review.py", id="2")
-    area(app, "English").input("Baoyou Bridge")
-    sitting = app.session_state["sitting"]
-    app.session_state[sitting.key("entities")] = {"edited_rows": {0: {"note": "今在孤山"}}}
-    button(app, "Next").click().run()
-    assert not app.exception
-    saved = Annotations(filled.open()).get(2)
-    assert saved.value.english == "Baoyou Bridge"
-    assert "3" in app.query_params["id"]
-    assert [revision.why for revision in Annotations(filled.open()).history(2)] == ["edited", "edited", "suggested"]
-
-
-def test_approving_against_a_colleague_is_refused_with_a_sentence(filled, open_page):
-    app = open_page("texts/review.py", id="2")
-    annotations = Annotations(filled.open())
-    theirs = annotations.get(2)
-    annotations.save(2, theirs.value, Status.SUBMITTED, revision=theirs.revision, who="![x](y)", why="submitted")
-    area(app, "English").input("Baoyou Bridge").run()
-    button(app, "Approve").click().run()
-    assert not any("Something broke" in error.value for error in app.error)
-    assert sum("changed this passage" in error.value for error in app.error) == 1
-    assert "\\!\\[x\\]" in app.error[0].value, "a name is text, not a picture to fetch"
-    assert Annotations(filled.open()).get(2).status is Status.SUBMITTED
 
 
 def test_two_corrections_of_one_passage_never_overwrite_each_other(filled):

@@ -18,10 +18,11 @@ from core.errors import ProviderError, SongclipError
 from core.progress import Silent
 from core.texts.annotation import Status
 from core.texts.passage import NewPassage
-from db.annotations import Annotations, Suggestions
+from db.annotations import Annotations
 from db.jobs import Jobs
 from db.passages import Passages
 from db.prompts import Calls, Prompts
+from db.suggestions import Suggestions
 from workbench.jobs.running import run_in_foreground, run_job
 from workbench.tasks.annotating import narrowed
 from workbench.tasks.asking import approved_examples, retry_params
@@ -134,7 +135,7 @@ def test_a_scholars_value_is_never_touched(home, db, passages):
     passage = passages[0]
     annotations = Annotations(db)
     mine = annotations.save(
-        passage, annotations.get(passage).value, Status.APPROVED, revision=0, who="me", why="approved"
+        passage, annotations.get(passage).value, Status.APPROVED, version=0, who="me", why="approved"
     )
     with chat_server.ChatServer() as server:
         ask(home, params(server, ids=passages))
@@ -146,7 +147,7 @@ def test_approved_annotations_go_along_as_examples_but_never_for_themselves(home
         ask(home, params(server, ids=passages))
         for passage in passages[:2]:
             value = Suggestions(db).of(passage)[0].value
-            Annotations(db).save(passage, value, Status.APPROVED, revision=1, who="me", why="approved")
+            Annotations(db).save(passage, value, Status.APPROVED, version=1, who="me", why="approved")
         server.calls.clear()
         ask(home, params(server, ids=passages[:3], examples=2, model="shots"))
         sent = {call.passage: [m["content"] for m in call.body["messages"][1:-1]] for call in server.calls}
@@ -158,10 +159,10 @@ def test_approved_annotations_go_along_as_examples_but_never_for_themselves(home
 
 def test_examples_are_those_of_the_time_the_job_was_asked_for(db, passages):
     annotations = Annotations(db)
-    annotations.save(passages[0], annotations.get(1).value, Status.APPROVED, revision=0, who="me", why="approved")
+    annotations.save(passages[0], annotations.get(1).value, Status.APPROVED, version=0, who="me", why="approved")
     between = annotations.history(passages[0])[0].at
     time.sleep(0.01)
-    annotations.save(passages[0], annotations.get(1).value, Status.DRAFT, revision=1, who="me", why="edited")
+    annotations.save(passages[0], annotations.get(1).value, Status.DRAFT, version=1, who="me", why="edited")
     assert len(approved_examples(db, between)) == 1
     assert approved_examples(db, annotations.history(passages[0])[0].at) == []
 
@@ -207,7 +208,7 @@ def test_the_report_holds_suggestions_against_what_was_approved(home, db, passag
     with chat_server.ChatServer() as server:
         ask(home, params(server, ids=passages))
     value = Suggestions(db).of(passages[0])[0].value
-    Annotations(db).save(passages[0], value, Status.APPROVED, revision=1, who="me", why="approved")
+    Annotations(db).save(passages[0], value, Status.APPROVED, version=1, who="me", why="approved")
     whole = next(row for row in report(db) if not row["kind"])
     assert (whole["model"], whole["passages"], whole["f1"], whole["untouched"]) == ("m", 1, 1.0, 1)
     assert whole["english_edit"] == 0.0

@@ -184,8 +184,8 @@ def reviewed(songclip, home, raw_texts):
         english="Deshou Palace is east of Wangxian Bridge.",
         search_prompt="南宋临安古画中的德寿宫",
     )
-    annotations.save(1, palace, Status.APPROVED, revision=0, who="甲", why="approved")
-    annotations.save(2, AnnotationValue(note="待考"), Status.DRAFT, revision=0, who="甲", why="edited")
+    annotations.save(1, palace, Status.APPROVED, version=0, who="甲", why="approved")
+    annotations.save(2, AnnotationValue(note="待考"), Status.DRAFT, version=0, who="甲", why="edited")
     songclip("annotate")
     return annotations
 

@@ -20,7 +20,7 @@ def filled(songclip, home, raw_texts, picture_file):
     songclip("images", "import", picture_file("lake.png", (20, 90, 160)))
     db = home.open()
     palace = AnnotationValue(entities=(Entity("e1", "德寿宫", mentions=((0, 3),)),))
-    Annotations(db).save(1, palace, Status.APPROVED, revision=0, who="甲", why="approved")
+    Annotations(db).save(1, palace, Status.APPROVED, version=0, who="甲", why="approved")
     Pairs(db).add([(1, 1, "")], who="甲")
     run = home.experiments / "0001-lora"
     run.mkdir()

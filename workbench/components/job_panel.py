@@ -29,7 +29,7 @@ def job_sentence(job: Job) -> str:
 def result_lines(job: Job) -> list[str]:
     """What a finished job came to, in sentences."""
     result = job.result
-    if job.kind == "annotate":
+    if job.kind in ("annotate", "ask"):
         return [t("annotate.ended", **result)]
     if job.kind == "dataset":
         images = {name: result["splits"].get(name, {}).get("images", 0) for name in ("train", "valid", "test")}

@@ -57,7 +57,7 @@ def _settings_language() -> str:
         return ""  # said on the page itself, by its guard
 
 
-def t(key: str, **details: object) -> str:
+def t(key: str, /, **details: object) -> str:
     """The sentence for a catalogue key in the reader's language."""
     return translate(key, current_language(), **details)
 
@@ -100,9 +100,22 @@ def app_home() -> Home:
 
 
 @contextmanager
-def page(title: str = "", *, lead: bool = True) -> Iterator[App]:
-    """Guard one page: title, open home, and every error as a sentence, with its traceback in the log only."""
+def guarded(title: str) -> Iterator[None]:
+    """Say every error as a sentence, with its traceback in the log only."""
     try:
+        yield
+    except SongclipError as error:
+        logger.warning("%s: %s", title, error.code)
+        st.error(sorry(error))
+    except Exception as error:
+        logger.exception("page %s broke", title)
+        st.error(sorry(refusal(error, app_home().path) or SongclipError("unexpected", kind="")))
+
+
+@contextmanager
+def page(title: str = "", *, lead: bool = True) -> Iterator[App]:
+    """Guard one page: title, open home, and every error as a sentence."""
+    with guarded(title):
         home = app_home()
         db = home.open()
         settings = load_settings(home.path)
@@ -112,12 +125,6 @@ def page(title: str = "", *, lead: bool = True) -> Iterator[App]:
             if lead:
                 st.caption(t(f"leads.{title}"))
         yield App(home, db, settings, reviewer(), home.marker(db) == "demo")
-    except SongclipError as error:
-        logger.warning("%s: %s", title, error.code)
-        st.error(sorry(error))
-    except Exception as error:
-        logger.exception("page %s broke", title)
-        st.error(sorry(refusal(error, app_home().path) or SongclipError("unexpected", kind="")))
 
 
 def style() -> None:
@@ -161,7 +168,8 @@ NAME_COOKIE = "songclip_who"
 
 def remembered_name() -> str:
     """The name that this browser was told before; from a cookie that only this server gets."""
-    return unquote(st.context.cookies.get(NAME_COOKIE, ""))[:60]
+    told = st.context.cookies.get(NAME_COOKIE, "")
+    return unquote(told)[:60] if isinstance(told, str) else ""
 
 
 def _remember_name(name: str) -> None:

@@ -38,7 +38,7 @@ def _flatten(table: dict[str, Any], prefix: str) -> list[tuple[str, dict[str, st
     ]
 
 
-def translate(key: str, language: Language, **details: object) -> str:
+def translate(key: str, language: Language, /, **details: object) -> str:
     """The sentence for ``key`` with its placeholders filled; a key without a sentence is shown as itself."""
     entry = catalogue().get(key)
     if entry is None:

@@ -11,8 +11,8 @@ from core.annotation.rules import OfflineRules
 from core.errors import InputError
 from core.progress import Progress, stop_if_asked
 from core.texts.annotation import Status
-from db.annotations import Suggestions
 from db.passages import PassageFilter, Passages
+from db.suggestions import Suggestions
 from workbench.jobs.kinds import JobContext
 
 PROVIDERS = ("offline",)

@@ -9,10 +9,11 @@ from core.errors import StorageError
 from core.progress import stop_if_asked
 from core.texts.annotation import Status
 from core.texts.passage import NewPassage
-from db.annotations import Annotations, Suggestions
+from db.annotations import Annotations
 from db.connection import transaction
 from db.images import Pairs
 from db.passages import Passages
+from db.suggestions import Suggestions
 from workbench.jobs.kinds import JobContext
 from workbench.settings import DEMO_DATASET
 from workbench.tasks.datasets import DEFAULT_KINDS, build
@@ -96,4 +97,4 @@ def _annotate(context: JobContext, passage_id: int, item: DemoPassage) -> None:
         )
         Suggestions(context.db).add(Passages(context.db).get(passage_id), reply)
         return
-    Annotations(context.db).save(passage_id, item.value, item.status, revision=0, who=WHO, why="demo")
+    Annotations(context.db).save(passage_id, item.value, item.status, version=0, who=WHO, why="demo")

@@ -149,7 +149,8 @@ def proposed(found: list[Suggestion], chosen: int | None) -> tuple[Suggestion | 
     value = whole.value if whole else None
     for redraft in reversed(redrafts):
         assert redraft.value is not None
-        texts: dict[str, Any] = {name: said for name in TEXT_FIELDS if (said := getattr(redraft.value, name))}
+        drafted = redraft.parameters["parts"]
+        texts: dict[str, Any] = {name: getattr(redraft.value, name) for name in TEXT_FIELDS if name in drafted}
         value = replace(value or AnnotationValue(), **texts)
     newest = redrafts[0] if redrafts else whole
     return newest, value
@@ -315,7 +316,10 @@ class _Bench:
     def _resolve(self, number: int, action: Mapping[str, Any]) -> None:
         sitting = self.sitting
         theirs = self.annotations.get(sitting.passage_id)
-        value = resolve(sitting.base, sitting.value, theirs.value, action.get("choices") or {})
+        choices = action.get("choices")
+        if not sitting.conflict or not isinstance(choices, Mapping):
+            raise InputError("action_invalid", what="resolve.choices")
+        value = resolve(sitting.base, sitting.value, theirs.value, choices)
         self._settle(number, theirs, value)
 
     def _take_theirs(self, number: int, _: Mapping[str, Any]) -> None:

@@ -97,6 +97,6 @@ def correct_passage(db: Database, changed: Passage, *, who: str, seen: Passage |
         value, flags = reanchor(annotation.value, before.text, changed.text)
         check_spans(value, changed.text)
         annotations.save(
-            changed.id, value, annotation.status, revision=annotation.revision, who=who, why="text_corrected"
+            changed.id, value, annotation.status, version=annotation.version, who=who, why="text_corrected"
         )
     return flags

@@ -7,8 +7,9 @@ from sqlite_utils import Database
 
 from core.annotation.agreement import compare, summarise
 from core.texts.annotation import Status
-from db.annotations import Annotations, Suggestions
+from db.annotations import Annotations
 from db.passages import text_hash
+from db.suggestions import Suggestions
 
 
 def report(db: Database) -> list[dict[str, Any]]:

@@ -243,7 +243,8 @@ class Desk {
   }
 
   keyPressed(event) {
-    const here = this.root.contains(event.target) || event.target === document.body;
+    // A click beside the desk gives the keyboard to something around it: that is still the desk's.
+    const here = this.root.contains(event.target) || event.target.contains?.(this.root);
     if (!here || document.querySelector("[role=dialog]")) return;
     const command = commandOf(event);
     if (!command || !this.data) return;

@@ -7,7 +7,7 @@ the component's state is looked at in the page's run as well, so that a browser 
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import streamlit as st
@@ -15,6 +15,7 @@ import streamlit as st
 from core.annotation.endpoints import Endpoint, resolve_key
 from core.errors import InputError, SongclipError
 from core.records import JobState
+from db.connection import now
 from db.jobs import Jobs
 from db.passages import Passages
 from db.queue import PassageFilter
@@ -22,7 +23,7 @@ from workbench.components.desk.component import desk_component
 from workbench.components.desk.guidelines import guidelines_dialog
 from workbench.components.desk.view import desk_data
 from workbench.components.job_panel import job_sentence, start_job
-from workbench.components.shell import App, app_home, notice_later, plain, reviewer, sorry, t
+from workbench.components.shell import App, app_home, guarded, notice_later, plain, reviewer, sorry, t
 from workbench.tasks.annotating import provider_named, suggest
 from workbench.tasks.desk import Sitting, leave, receive, refresh, resume, sit_down
 from workbench.tasks.redrafting import latest_endpoint, redraft_now
@@ -87,6 +88,8 @@ def hear() -> None:
         notice_later(sorry(error))
         return
     here.heard[token] = sitting.ack
+    if here.current is None:  # the last words of somebody who has gone to another page
+        leave(db, sitting)
     here.asked += outcome.asked
     here.go = outcome.go if outcome.go is not None else here.go
 
@@ -110,19 +113,26 @@ def desk(app: App, passage_id: int, wanted: PassageFilter) -> None:
 
     @st.fragment
     def panel() -> None:
-        hear()
-        _go(app, passage_id, wanted)
-        here = room()
-        sitting = sitting_at(app, passage_id)
-        while here.asked:
-            _answer(app, sitting, here.asked.pop(0))
-        passage = Passages(app.db).get(passage_id)
-        data = desk_data(app.db, passage, sitting, queue=_queue(app, passage_id, wanted), asks=_asks(app))
-        desk_component()(key=KEY, data=data, default={"batch": None}, on_batch_change=hear)
+        # A run of this part alone is another thread: it needs a connection of its own, and the name as it is now.
+        with guarded("review"):
+            here_and_now = replace(app, db=app.home.open(), who=reviewer())
+            _panel(here_and_now, passage_id, wanted)
 
     panel()
     if room().job:
         _watch(app)
+
+
+def _panel(app: App, passage_id: int, wanted: PassageFilter) -> None:
+    hear()
+    _go(app, passage_id, wanted)
+    here = room()
+    sitting = sitting_at(app, passage_id)
+    while here.asked:
+        _answer(app, sitting, here.asked.pop(0))
+    passage = Passages(app.db).get(passage_id)
+    data = desk_data(app.db, passage, sitting, queue=_queue(app, passage_id, wanted), asks=_asks(app))
+    desk_component()(key=KEY, data=data, default={"batch": None}, on_batch_change=hear)
 
 
 def _queue(app: App, passage_id: int, wanted: PassageFilter) -> dict[str, Any]:
@@ -194,7 +204,9 @@ def _start(app: App, kind: str, params: dict[str, Any], passage_id: int) -> None
     if known is None:
         raise InputError("desk_no_model")
     resolve_key(Endpoint(**known["endpoint"]), "", os.environ)
-    room().job = start_job(app, kind, {**known, **params, "concurrency": 1}, key=f"{kind}-{passage_id}").id
+    # Pressed again, it is a new attempt, whatever was answered before.
+    asked = {**known, **params, "retry_since": now()}
+    room().job = start_job(app, kind, asked, key=f"{kind}-{passage_id}").id
 
 
 def _watch(app: App) -> None:

@@ -137,26 +137,30 @@ function drawMarked(root, text, marks, { vertical = false } = {}) {
         if (piece.marks.some((mark) => mark.chosen)) names.push("chosen");
         span.className = names.join(" ");
         span.title = piece.marks.map((mark) => mark.name).join("\n");
-        drawLines(span, piece.marks, lane, vertical);
+        drawLines(span, piece, lane, vertical);
       }
       return span;
     }),
   );
 }
 
-function drawLines(span, marks, lane, vertical) {
+function drawLines(span, { marks, end }, lane, vertical) {
   const direction = vertical ? "180deg" : "90deg";
   const images = [];
   const positions = [];
+  const sizes = [];
   for (const mark of marks) {
     const color = `var(--class-${mark.kind})`;
     const pattern = mark.ghost ? "0 5px, transparent 5px 9px" : mark.doubt ? "0 2px, transparent 2px 5px" : "0 100%";
     images.push(`repeating-linear-gradient(${direction}, ${color} ${pattern})`);
     const away = 5 * lane.get(mark);
     positions.push(vertical ? `${away}px 0` : `0 calc(100% - ${away}px)`);
+    // Two names side by side are two lines.
+    const long = mark.end === end ? "calc(100% - 3px)" : "100%";
+    sizes.push(vertical ? `3px ${long}` : `${long} 3px`);
   }
   span.style.backgroundImage = images.join(", ");
-  span.style.backgroundSize = vertical ? "3px 100%" : "100% 3px";
+  span.style.backgroundSize = sizes.join(", ");
   span.style.backgroundPosition = positions.join(", ");
   const room = `${5 * Math.max(...marks.map((mark) => lane.get(mark))) + 4}px`;
   span.style[vertical ? "paddingLeft" : "paddingBottom"] = room;

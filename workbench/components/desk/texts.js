@@ -78,17 +78,18 @@ class TextBlock {
     }
     value.alternatives.forEach((reading, index) => {
       if (reading.field !== this.name) return;
+      const preferred = reading.text === text;
       parts.push(
         h(
-          "div.reading",
+          `div.reading${preferred ? ".preferred" : ""}`,
           { "data-reading": index },
-          h("span.label", {}, say("reading")),
+          h("span.label", {}, say(preferred ? "reading_preferred" : "reading")),
           h("p", { lang: this.name === "english" ? "en" : "zh" }, reading.text),
           line(reading.note, (note) => type({ do: "set_alternative", index, field: "note", value: note }), {
             placeholder: say("reading_note"),
             "data-field": `reading-${index}`,
           }),
-          button(say("prefer"), () => act({ do: "prefer_alternative", index }), { kind: "small" }),
+          preferred ? null : button(say("prefer"), () => act({ do: "prefer_alternative", index }), { kind: "small" }),
           button("✕", () => act({ do: "remove_alternative", index }), { kind: "small", title: say("remove_reading") }),
         ),
       );
