@@ -171,7 +171,8 @@ class Suggestions:
         """Of these passages, those whose newest suggestion could not be read, with the error's code."""
         rows = self.db.execute(
             "SELECT passage_id, error FROM suggestions WHERE"
-            f" id IN (SELECT max(id) FROM suggestions WHERE {_WHOLE} GROUP BY passage_id) AND error <> '' ORDER BY passage_id"
+            f" id IN (SELECT max(id) FROM suggestions WHERE {_WHOLE} GROUP BY passage_id)"
+            " AND error <> '' ORDER BY passage_id"
         ).fetchall()
         wanted = set(ids)
         return [(row[0], row[1]) for row in rows if not wanted or row[0] in wanted]

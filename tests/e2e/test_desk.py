@@ -149,6 +149,7 @@ def test_going_on_in_the_middle_of_a_word_loses_nothing(named, home):
     page.keyboard.press("n")
     page.wait_for_url(f"**id={second}**")
     wait_for(home, first, lambda a: a.value.english == "Deshou Palace")
+    expect(page.locator(PASSAGE)).to_contain_text("洪邁")
     field(page, "english").press_sequentially("Hong Mai")
     page.get_by_role("link", name="Passages").first.click()
     # Whoever went to another page has left the passage: her revision is closed.

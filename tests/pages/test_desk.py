@@ -34,12 +34,15 @@ class Desk:
 
     def act(self, *actions):
         """Send actions and return what is shown then; every action is numbered as the browser numbers it."""
+        if (data := self.data)["sitting"] != self.begin["sitting"]:
+            self.begin = {name: data[name] for name in self.begin}
+            self.numbers = itertools.count(data["ack"] + 1)
         numbered = [{**action, "n": next(self.numbers)} for action in actions]
         self.send(numbered)
         return self.data
 
     def send(self, numbered):
-        self.app.session_state["desk"] = {"batch": {**self.begin, "actions": numbered}}
+        self.app.session_state["desk"] = {"sent": {"batches": [{**self.begin, "actions": numbered}]}}
         self.app.run()
         assert not self.app.exception
 
@@ -470,9 +473,9 @@ def test_the_language_can_change_in_the_middle(desk_at):
     assert desk.data["strings"]["approve"] == "核定" and desk.data["value"]["english"] == "x"
 
 
-@pytest.mark.parametrize("batch", [{}, {"actions": []}, {"actions": [{"n": "x"}]}, [1], "x", {"actions": 5}])
+@pytest.mark.parametrize("batch", [{}, {"actions": []}, {"actions": [{"n": "x"}]}, [1], "x", {"actions": 5}, None])
 def test_what_is_no_batch_is_no_error_on_the_page(desk_at, batch):
     desk = desk_at(2)
-    desk.app.session_state["desk"] = {"batch": batch}
+    desk.app.session_state["desk"] = {"sent": batch and {"batches": batch if isinstance(batch, str) else [batch]}}
     desk.app.run()
     assert not desk.app.exception and not desk.app.error and desk.data["passage"] == 2

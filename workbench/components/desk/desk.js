@@ -33,7 +33,7 @@ class Desk {
     this.vertical = remembered("vertical", "") === "1";
     this.lastClass = "place";
     this.lastRelation = "east_of";
-    this.outbox = new Outbox((batch) => this.setStateValue("batch", batch));
+    this.outbox = new Outbox((sent) => this.setStateValue("sent", sent));
     this.say = (key, details = {}) =>
       (this.data.strings[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => details[name] ?? "");
     this.act = (action) => this.send(action);
@@ -68,7 +68,7 @@ class Desk {
     this.onleave = () => this.flush();
     this.onunload = (event) => {
       this.flush();
-      if (this.outbox.waiting.length) event.preventDefault();
+      if (this.outbox.pending) event.preventDefault();
     };
     document.addEventListener("keydown", this.onkey, true);
     document.addEventListener("visibilitychange", this.onleave);
@@ -92,19 +92,32 @@ class Desk {
   update(data, setStateValue) {
     this.setStateValue = setStateValue;
     const other = !this.data || data.sitting !== this.data.sitting || data.passage !== this.data.passage;
-    const batch = { passage: data.passage, sitting: data.sitting, version: data.version, revision: data.revision };
-    const adopted = this.outbox.sitting && data.sitting === this.outbox.sitting.sitting;
-    if (other && this.data && this.outbox.waiting.length && !adopted && data.passage === this.data.passage) {
+    const sitting = { passage: data.passage, sitting: data.sitting, version: data.version, revision: data.revision };
+    this.outbox.acknowledgeLeft(data.heard);
+    if (other && this.data && this.outbox.waiting.length && data.passage === this.data.passage) {
       // The server has begun anew and does not know what was on its way: it is told again.
       this.sendAgain();
       return;
     }
     this.data = { ...data, characters: codePoints(data.text) };
-    if (other && !adopted) this.outbox.begin(batch, data.ack);
+    if (other) this.outbox.begin(sitting, data.ack);
     else this.outbox.acknowledge(data.ack, data.version, data.revision);
+    this.leave(false);
     if (other) this.sitDown();
+    this.flush();
     if (data.chosen) this.chooseMade(data.chosen);
     this.draw();
+  }
+
+  // Between two passages nothing is typed: it would not be clear into which.
+  leave(leaving) {
+    this.root.classList.toggle("leaving", leaving);
+    for (const text of this.texts) text.field.readOnly = leaving;
+  }
+
+  go(to) {
+    this.send({ do: "go", to });
+    this.leave(true);
   }
 
   sitDown() {
@@ -151,7 +164,7 @@ class Desk {
   flush() {
     clearTimeout(this.timer);
     this.typedSince = undefined;
-    if (!this.outbox.waiting.some((action) => !action.sent)) return;
+    if (!this.outbox.unsent) return;
     this.sentAt = Date.now();
     this.unsavedSince ??= this.sentAt;
     this.outbox.flush();
@@ -168,14 +181,14 @@ class Desk {
       this.close();
       return;
     }
-    if (!this.outbox.waiting.length) {
+    if (!this.outbox.pending) {
       if (this.unsavedSince !== undefined) {
         this.unsavedSince = undefined;
         this.drawBar();
       }
       return;
     }
-    if (this.outbox.waiting.some((action) => action.sent) && Date.now() - this.sentAt > SEND_AGAIN) this.sendAgain();
+    if (this.sentAt !== undefined && !this.typedSince && Date.now() - this.sentAt > SEND_AGAIN) this.sendAgain();
     this.drawBar();
   }
 
@@ -271,8 +284,8 @@ class Desk {
       return this.send({ do: "set_entity", entity: entity.id, field: "kind", value: kind });
     }
     const commands = {
-      next: () => this.send({ do: "go", to: "next" }),
-      previous: () => this.send({ do: "go", to: "previous" }),
+      next: () => this.go("next"),
+      previous: () => this.go("previous"),
       approve: () => this.send({ do: "approve" }),
       approve_next: () => this.send({ do: "approve", next: true }),
       undo: () => this.send({ do: "undo" }),
@@ -411,7 +424,7 @@ class Desk {
     this.put("bar", () => {
       const { data, say } = this;
       const late = this.unsavedSince !== undefined && Date.now() - this.unsavedSince > UNSAVED_WARNING;
-      const waiting = this.outbox.waiting.length > 0;
+      const waiting = this.outbox.pending > 0;
       const saved = late
         ? h("span.saved.late", { role: "alert" }, say("unsaved"))
         : h("span.saved", { "aria-live": "polite" }, waiting ? say("saving") : data.saved);
@@ -453,7 +466,7 @@ class Desk {
       const to = Number.parseInt(field.value.replace("#", ""), 10);
       this.jumpTyped = "";
       field.value = "";
-      if (to > 0) this.send({ do: "go", to });
+      if (to > 0) this.go(to);
     });
     return field;
   }

@@ -37,15 +37,18 @@ function sameField(one, other) {
 }
 
 // Actions on their way: numbered, sent all together each time, dropped when the server has acknowledged their number.
+// What is left of a passage one has gone on from is sent along until it is acknowledged too.
 class Outbox {
   constructor(send) {
     this.send = send;
     this.waiting = [];
     this.last = 0;
     this.sitting = null;
+    this.left = [];
   }
 
   begin(sitting, ack) {
+    if (this.waiting.length) this.left.push({ ...this.sitting, actions: this.waiting });
     this.sitting = sitting;
     this.waiting = [];
     this.last = ack;
@@ -59,13 +62,21 @@ class Outbox {
     this.waiting.push({ ...action, n: this.last });
   }
 
+  get pending() {
+    return this.waiting.length + this.left.length;
+  }
+
+  get unsent() {
+    return [...this.left.flatMap((batch) => batch.actions), ...this.waiting].some((action) => !action.sent);
+  }
+
   flush() {
-    if (!this.waiting.length) return;
-    for (const action of this.waiting) action.sent = true;
+    const batches = [...this.left, { ...this.sitting, actions: this.waiting }].filter((batch) => batch.actions.length);
+    if (!batches.length) return;
+    for (const batch of batches) for (const action of batch.actions) action.sent = true;
     this.send({
-      ...this.sitting,
       at: Date.now(),
-      actions: this.waiting.map(({ sent, ...action }) => action),
+      batches: batches.map((batch) => ({ ...batch, actions: batch.actions.map(({ sent, ...action }) => action) })),
     });
   }
 
@@ -73,5 +84,10 @@ class Outbox {
     this.waiting = this.waiting.filter((action) => action.n > ack);
     this.last = Math.max(this.last, ack);
     this.sitting = { ...this.sitting, version, revision };
+  }
+
+  // `heard` are the last numbers acknowledged of other sittings.
+  acknowledgeLeft(heard) {
+    this.left = this.left.filter((batch) => batch.actions.some((action) => action.n > (heard[batch.sitting] ?? 0)));
   }
 }

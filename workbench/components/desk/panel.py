@@ -63,43 +63,53 @@ def leave_desk() -> None:
 
 
 def hear() -> None:
-    """Apply what the browser has sent and was not applied yet."""
+    """Apply what the browser has sent and was not applied yet, of this passage and of those it has gone on from."""
     state = st.session_state.get(KEY)
-    batch = state.get("batch") if state else None
-    if not batch:
-        return
-    try:
-        number = max(int(action["n"]) for action in batch["actions"])
-        token, passage_id = str(batch["sitting"]), int(batch["passage"])
-    except (KeyError, TypeError, ValueError):
-        logger.warning("the desk sent what is no batch")
-        return
+    sent = state.get("sent") if state else None
+    batches = sent.get("batches") if isinstance(sent, dict) else None
+    for batch in batches if isinstance(batches, list) else ():
+        try:
+            number = max(int(action["n"]) for action in batch["actions"])
+            token, passage_id = str(batch["sitting"]), int(batch["passage"])
+        except (KeyError, TypeError, ValueError):
+            logger.warning("the desk sent what is no batch")
+            continue
+        if number > room().heard.get(token, 0):
+            _apply(batch, token, passage_id)
+
+
+def _apply(batch: Mapping[str, Any], token: str, passage_id: int) -> None:
     here = room()
-    if number <= here.heard.get(token, 0):
-        return
     try:
         db = app_home().open()
         sitting = here.sittings.get(passage_id)
         if sitting is None or sitting.token != token:
-            sitting = here.sittings[passage_id] = resume(db, batch)
+            sitting = resume(db, batch)
+            here.sittings.setdefault(passage_id, sitting)
         outcome = receive(db, sitting, batch, who=reviewer())
     except SongclipError as error:
         logger.warning("the desk's actions: %s", error.code)
         notice_later(sorry(error))
         return
     here.heard[token] = sitting.ack
-    if here.current is None:  # the last words of somebody who has gone to another page
+    if here.current != passage_id:  # the last words of somebody who has gone on
         leave(db, sitting)
+        return
     here.asked += outcome.asked
     here.go = outcome.go if outcome.go is not None else here.go
 
 
-def sitting_at(app: App, passage_id: int) -> Sitting:
-    """The sitting at a passage: the one that is open, or a new one; the one before is left."""
+def _arrive(app: App, passage_id: int) -> None:
+    """Whoever comes to a passage has left the one before."""
     here = room()
     if here.current not in (None, passage_id) and (before := here.sittings.get(here.current or 0)):
         leave(app.db, before)
     here.current = passage_id
+
+
+def sitting_at(app: App, passage_id: int) -> Sitting:
+    """The sitting at a passage: the one that is open, or a new one."""
+    here = room()
     sitting = here.sittings.pop(passage_id, None) or sit_down(app.db, passage_id)
     here.sittings[passage_id] = sitting
     while len(here.sittings) > SITTINGS:
@@ -124,6 +134,7 @@ def desk(app: App, passage_id: int, wanted: PassageFilter) -> None:
 
 
 def _panel(app: App, passage_id: int, wanted: PassageFilter) -> None:
+    _arrive(app, passage_id)
     hear()
     _go(app, passage_id, wanted)
     here = room()
@@ -132,7 +143,8 @@ def _panel(app: App, passage_id: int, wanted: PassageFilter) -> None:
         _answer(app, sitting, here.asked.pop(0))
     passage = Passages(app.db).get(passage_id)
     data = desk_data(app.db, passage, sitting, queue=_queue(app, passage_id, wanted), asks=_asks(app))
-    desk_component()(key=KEY, data=data, default={"batch": None}, on_batch_change=hear)
+    data["heard"] = dict(list(here.heard.items())[-SITTINGS:])
+    desk_component()(key=KEY, data=data, default={"sent": None}, on_sent_change=hear)
 
 
 def _queue(app: App, passage_id: int, wanted: PassageFilter) -> dict[str, Any]:
