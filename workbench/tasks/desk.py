@@ -107,7 +107,10 @@ def resume(db: Database, batch: Batch) -> Sitting:
     passage_id, token = int(batch["passage"]), str(batch["sitting"])
     sitting = sit_down(db, passage_id, token=token)
     stored = Annotations(db).get(passage_id)
-    if stored.sitting == token:
+    aside = next((row for row in Annotations(db).unmerged(passage_id) if row.sitting == token), None)
+    if aside:
+        sitting.base, sitting.value, sitting.conflict = aside.base, aside.value, True
+    elif stored.sitting == token:
         sitting.ack = stored.seq
     elif stored.version != batch["version"]:
         # Somebody changed it meanwhile: her actions belong to the revision that she saw.
