@@ -2,20 +2,24 @@
 
 The passages are generated from a seed: words of Southern Song sources in no order, as long as real passages are
 (median about 390 characters), every twentieth with 西湖. Opening, searching, stepping and saving call what the page
-calls; each is measured 200 times, the passage drawn anew each time. Flat is the goal: a ratio near 1.
+calls; each is measured 200 times, the passage drawn anew each time. Flat is the goal: a ratio near 1. Last come whole
+runs of the page (Streamlit's own test runner, in this process), and what a session weighs after many passages.
 """
 
 import argparse
 import json
+import logging
+import os
 import random
+import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from statistics import quantiles
 
 from sqlite_utils import Database
+from streamlit.testing.v1 import AppTest
 
 from core.annotation.gazetteer import known_names
 from core.annotation.provider import Reply
@@ -26,7 +30,12 @@ from db.connection import transaction
 from db.home import Home
 from db.passages import PassageFilter, Passages
 from db.suggestions import Suggestions
+from workbench.components.desk.view import desk_data
+from workbench.tasks.desk import receive, sit_down
 
+logging.disable(logging.WARNING)  # Streamlit outside a server warns at every look at its session
+
+ROOT = Path(__file__).parents[1]
 SIZES = (50_000, 1_000)
 CALLS, ENTITIES, PER_PAGE = 200, 10, 50
 WORKS = ("梦粱录", "武林旧事", "都城纪胜", "咸淳临安志", "西湖老人繁胜录", "淳祐临安志", "乾道临安志", "梦溪笔谈")
@@ -92,18 +101,16 @@ def fill(db: Database, size: int) -> float:
 
 
 def open_passage(db: Database, passage_id: int) -> None:
-    """What the desk reads when a passage is opened."""
+    """All that the desk needs to draw a passage: value, suggestion item by item, findings, highlights, drawing."""
     passage = Passages(db).get(passage_id)
-    Annotations(db).get(passage_id)
-    Suggestions(db).latest(passage)
+    desk_data(db, passage, sit_down(db, passage_id), queue={}, asks=[])
 
 
 def save_value(db: Database, passage_id: int, number: int) -> None:
-    """What the desk writes when somebody has typed."""
-    annotations = Annotations(db)
-    current = annotations.get(passage_id)
-    value = replace(current.value, note=f"第{number}次")
-    annotations.save(passage_id, value, Status.DRAFT, version=current.version, who=PEOPLE[0], why="edited")
+    """What happens when somebody has typed: her action applied, checked and stored."""
+    sitting = sit_down(db, passage_id)
+    action = {"n": 1, "do": "set_note", "value": f"第{number}次"}
+    receive(db, sitting, {"passage": passage_id, "sitting": sitting.token, "actions": [action]}, who=PEOPLE[0])
 
 
 def search(db: Database, text: str) -> None:
@@ -127,6 +134,35 @@ def actions(db: Database) -> Iterator[tuple[str, Callable[[int, int], None]]]:
     yield "next and previous", lambda passage_id, _: step(db, passage_id, PassageFilter())
     yield "the same, filtered", lambda passage_id, _: step(db, passage_id, FILTERED)
     yield "save", lambda passage_id, number: save_value(db, passage_id, number)
+
+
+class Page:
+    """The review page, run whole on the home as a browser's session would."""
+
+    def __init__(self, home: Home) -> None:
+        os.environ["SONGCLIP_HOME"] = str(home.path)
+        self.app = AppTest.from_file(str(ROOT / "Home.py"), default_timeout=120)
+        self.app.query_params["lang"] = "en"
+        self.app.run()
+        self.app.switch_page("pages/texts/review.py").run()
+
+    def go(self, passage_id: int, text: str = "") -> None:
+        """Open the page at a passage, over a search or over everything."""
+        self.app.query_params["id"] = str(passage_id)
+        self.app.query_params["q"] = text
+        self.app.run()
+        assert not self.app.exception and not self.app.error
+
+
+def page_actions(page: Page) -> Iterator[tuple[str, Callable[[int, int], None]]]:
+    """Whole runs of the page."""
+    yield "the page at another passage", lambda passage_id, _: page.go(passage_id)
+    yield "the page at a search 西湖", lambda passage_id, _: page.go(passage_id, "西湖")
+
+
+def weight() -> float:
+    """The most this process has held so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(act: Callable[[int, int], None], ids: list[int], calls: int) -> tuple[float, float]:
@@ -159,6 +195,13 @@ def main() -> None:
             ids = Passages(db).ids()
             for name, act in actions(db):
                 figures.setdefault(name, []).append(measure(act, ids, given.calls))
+            page = Page(home)
+            for name, act in page_actions(page):
+                figures.setdefault(name, []).append(measure(act, ids, max(given.calls // 4, 10)))
+            before = weight()
+            for passage_id in ids[: 5 * given.calls : 5]:
+                page.go(passage_id)
+            grown = weight() - before
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             megabytes = home.database.stat().st_size / 1e6
             index = db.execute("SELECT sum(length(block)) FROM passage_search_data").fetchone()[0] / 1e6
@@ -169,6 +212,7 @@ def main() -> None:
                 "import_ms_each": round(seconds * 1000 / size, 3),
                 "file_mb_per_10000": round(megabytes * 10_000 / size, 1),
                 "text_index_mb_per_10000": round(index * 10_000 / size, 1),
+                f"session_mb_more_after_{given.calls}_passages": round(grown, 1),
             }
         )
     if given.json:

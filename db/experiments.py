@@ -44,6 +44,27 @@ class Datasets:
         rows = self.db.execute(f"SELECT {self._COLUMNS} FROM datasets ORDER BY id DESC").fetchall()
         return [DatasetRecord(row[0], row[1], row[2], json.loads(row[3]), row[4]) for row in rows]
 
+    def that_used(self, passage_id: int) -> list[tuple[str, str, dict[str, Any]]]:
+        """Name, hash and short manifest (of this passage alone) of each dataset that was made from a passage."""
+        path = f'$.made_from."{passage_id}"'
+        rows = self.db.execute(
+            "SELECT name, hash, json_extract(manifest, '$.settings'), json_extract(manifest, '$.statuses'),"
+            " json_extract(manifest, ?) AS used FROM datasets WHERE used IS NOT NULL ORDER BY id DESC",
+            [path],
+        ).fetchall()
+        return [
+            (
+                row[0],
+                row[1],
+                {
+                    "settings": json.loads(row[2] or "{}"),
+                    "statuses": json.loads(row[3] or "[]"),
+                    "made_from": {str(passage_id): row[4]},
+                },
+            )
+            for row in rows
+        ]
+
 
 def _run(row: Sequence[Any]) -> Run:
     fields: list[Any] = [*row[:6], json.loads(row[6]), json.loads(row[7]), *row[8:]]
@@ -97,6 +118,13 @@ class Runs:
             f"SELECT {self._COLUMNS} FROM runs WHERE job_id = ? ORDER BY id DESC LIMIT 1", [row_id(job_id)]
         ).fetchone()
         return _run(row) if row else None
+
+    def trained_on(self, dataset: str, dataset_hash: str) -> list[str]:
+        """The names of the runs that learned from a dataset as it was built once, newest first."""
+        rows = self.db.execute(
+            "SELECT name FROM runs WHERE dataset = ? AND dataset_hash = ? ORDER BY id DESC", [dataset, dataset_hash]
+        ).fetchall()
+        return [str(row[0]) for row in rows]
 
     def all(self) -> list[Run]:
         """Every run, newest first."""

@@ -423,6 +423,25 @@ def test_what_is_made_from_a_changed_entity_is_stale_until_it_is_looked_at(desk_
     assert not desk.act({"do": "approve"})["stale"]
 
 
+def test_what_was_built_from_an_older_state_is_named(desk_at, filled):
+    from core.progress import Silent
+    from db.experiments import Datasets, Runs
+    from workbench.tasks.datasets import build
+
+    params = {"name": "mine", "kinds": ["original"], "statuses": ["approved"], "valid": 0, "test": 0, "seed": 1}
+    build(filled, filled.open(), params, Silent())
+    dataset = Datasets(filled.open()).get("mine")
+    run = Runs(filled.open()).add(dataset=dataset, model="mini", method="lora", config={}, job_id=None)
+    desk = desk_at(1)
+    assert not any("mine" in note for note in desk.data["notes"])
+    entity = desk.stored.value.entities[0].id
+    shown = desk.act({"do": "remove_entity", "entity": entity}, {"do": "approve"})
+    assert any("dataset mine" in note and run.name in note for note in shown["notes"])
+    build(filled, filled.open(), params, Silent())
+    desk.app.run()
+    assert not any("mine" in note for note in desk.data["notes"])
+
+
 def test_the_rules_are_asked_from_the_desk(desk_at):
     desk = desk_at(BRIDGES)
     shown = desk.act({"do": "suggest", "who": "offline"})

@@ -22,7 +22,7 @@ from core.texts.annotation import AnnotationValue, Status
 from core.texts.passage import Passage
 from db.annotations import Annotations
 from db.connection import now, transaction
-from db.experiments import Datasets
+from db.experiments import Datasets, Runs
 from db.home import Home
 from db.images import Images, Pairs
 from db.made_from import changed_since
@@ -215,6 +215,16 @@ def stale_passages(db: Database, manifest: Mapping[str, Any]) -> list[int]:
     kinds = manifest.get("settings", {}).get("kinds", CAPTION_KINDS)
     parts = {part for kind in kinds for part in MADE_OF.get(kind, ())}
     return changed_since(db, manifest.get("made_from", {}), parts=parts, statuses=manifest.get("statuses", ()))
+
+
+def made_before(db: Database, passage_id: int) -> tuple[list[str], list[str]]:
+    """The datasets, and the runs trained on them, that were made from a passage as it is no longer."""
+    datasets, runs = [], []
+    for name, content_hash, manifest in Datasets(db).that_used(passage_id):
+        if stale_passages(db, manifest):
+            datasets.append(name)
+            runs += Runs(db).trained_on(name, content_hash)
+    return datasets, runs
 
 
 def dataset_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:

@@ -102,7 +102,7 @@ class InterchangeReport:
 
 def conflict_line(conflict: Mapping[str, Any], say: Callable[..., str]) -> str:
     """One conflict of a report as a sentence; ``say`` gives the sentence of a catalogue key."""
-    fields = say("annotations_file.and").join(say(f"value_fields.{name}") for name in conflict["fields"])
+    fields = say("annotations_file.and").join(say(f"parts.{name}") for name in conflict["fields"])
     where = " ".join(part for part in (conflict["source"], conflict["file_id"]) if part)
     return say("annotations_file.conflict", passage=conflict["passage"], where=where or "—", fields=fields)
 

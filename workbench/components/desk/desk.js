@@ -50,17 +50,20 @@ class Desk {
     });
     const part = (name) => h(`div.${name}`);
     this.parts = Object.fromEntries(
-      ["bar", "notices", "tools", "inspector", "entities", "relations", "space", "footer", "help"].map((name) => [name, part(name)]),
+      ["bar", "notices", "tools", "inspector", "entities", "relations", "space", "last", "footer", "help"].map((name) => [name, part(name)]),
     );
     this.texts = TEXT_NAMES.map((name) => new TextBlock(name, this));
-    const { bar, notices, tools, inspector, entities, relations, space, footer, help } = this.parts;
+    const { bar, notices, tools, inspector, entities, relations, space, last, footer, help } = this.parts;
     help.hidden = true;
+    // A click on no field gives the keyboard to the desk, not to the page around it.
+    this.root.tabIndex = -1;
     this.root.append(
       bar,
       notices,
       h("div.columns", {}, h("div.left", {}, this.passage.box, tools, inspector), entities),
       h("div.columns.lower", {}, relations, space),
       h("div.texts", {}, this.texts.map((text) => text.box)),
+      last,
       footer,
       help,
     );
@@ -393,6 +396,7 @@ class Desk {
     this.put("relations", () => drawRelations(this));
     this.put("space", () => drawSpace(this));
     for (const text of this.texts) text.show(this);
+    this.put("last", () => this.noteField());
     this.put("footer", () => this.footer());
     this.put("help", () => this.help());
     return true;
@@ -572,11 +576,15 @@ class Desk {
     });
   }
 
+  noteField() {
+    const field = line(this.value.note, (text) => this.later({ do: "set_note", value: text }), { "data-field": "note-of-passage" });
+    return [h("label.note", {}, h("span", {}, this.say("passage_note")), field)];
+  }
+
   footer() {
-    const { data, say, value } = this;
+    const { data, say } = this;
     const open = data.items.filter((item) => item.state === "undecided").length;
     return [
-      h("label.note", {}, h("span", {}, say("passage_note")), line(value.note, (text) => this.later({ do: "set_note", value: text }), { "data-field": "note-of-passage" })),
       h(
         "div.row-of-buttons",
         {},

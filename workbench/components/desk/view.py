@@ -21,6 +21,7 @@ from core.texts.vocabulary import PLACE_TYPES, RELATION_TYPES, PlaceType, Relati
 from db.annotations import Annotations
 from workbench.components.shell import current_language, local_time, t
 from workbench.i18n import catalogue
+from workbench.tasks.datasets import made_before
 from workbench.tasks.desk import Sitting, conflict_of, proposed, readings
 
 PROMPT_LIMIT = 50
@@ -117,7 +118,7 @@ def desk_data(
         "redo": bool(sitting.redo),
         "chosen": {"n": sitting.made[0], "entity": sitting.made[1]} if sitting.made else None,
         "error": _error(sitting),
-        "notes": _notes(passage, sitting, suggestion),
+        "notes": [*_notes(passage, sitting, suggestion), *_made_before(db, passage.id)],
         "conflict": _conflict(db, passage, sitting),
         "unmerged": [
             {"id": row.id, "text": t("desk.set_aside", who=row.who, at=local_time(row.at))}
@@ -246,6 +247,13 @@ def _notes(passage: Passage, sitting: Sitting, suggestion: Suggestion | None) ->
             said = {name: problem[name] for name in ("name", "label")}
             notes.append("⚠ " + t(f"problems.{problem['code']}", **said))
     return notes
+
+
+def _made_before(db: Database, passage_id: int) -> list[str]:
+    """Which datasets and runs are older than what the passage says now."""
+    named = zip(("datasets", "runs"), made_before(db, passage_id), strict=True)
+    said = [t(f"desk.{kind}_named", names=", ".join(names)) for kind, names in named if names]
+    return [t("desk.made_before", names=t("desk.and").join(said))] if said else []
 
 
 def _conflict(db: Database, passage: Passage, sitting: Sitting) -> dict[str, Any] | None:
