@@ -8,6 +8,8 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import expect
 
+from tests.e2e.desk_steps import field, select
+
 pytestmark = pytest.mark.e2e
 
 FIRST = "德寿宫在望仙桥东，元系秦太师赐第。"
@@ -23,28 +25,6 @@ def pictures(folder: Path) -> list[Path]:
         files.append(folder / f"picture-{number}.png")
         image.save(files[-1])
     return files
-
-
-def select_characters(reader, start: int, end: int) -> None:
-    """Select characters of the passage with the mouse."""
-    passage = reader.page.locator(".songclip-passage")
-    box = passage.evaluate(
-        """(root, [start, end]) => {
-            const nodes = []; const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
-            while (walk.nextNode()) for (let i = 0; i < walk.currentNode.length; i++) nodes.push([walk.currentNode, i]);
-            const rect = (k) => { const r = document.createRange(); r.setStart(nodes[k][0], nodes[k][1]);
-                r.setEnd(nodes[k][0], nodes[k][1] + 1); return r.getBoundingClientRect(); };
-            const a = rect(start), b = rect(end - 1);
-            return [a.left + 1, a.top + a.height / 2, b.right - 1, b.top + b.height / 2];
-        }""",
-        [start, end],
-    )
-    mouse = reader.page.mouse
-    mouse.move(box[0], box[1])
-    mouse.down()
-    mouse.move(box[2], box[3], steps=8)
-    mouse.up()
-    reader.settle()
 
 
 def job_done(reader, server, seconds: int = 240) -> dict:
@@ -73,19 +53,21 @@ def test_from_two_passages_to_the_pictures_they_find(reader, server, tmp_path):
     reader.press("Start (passages: 2)")
     assert job_done(reader, server)["result"]["done"] == 2
 
-    # Corrected and approved.
+    # Accepted, corrected and approved.
     reader.goto("review", id="1")
     reader.see("nobody has confirmed")
-    expect(reader.page.locator(".songclip-passage .mark.place").first).to_have_text("德寿宫")
-    select_characters(reader, 11, 14)
-    reader.press("Add “秦太师” as an entity")
-    reader.see("saved at")
-    reader.fill("Modern Chinese", "德寿宫位于望仙桥东面，原本是秦桧的赐第。")
-    reader.press("Approve")
-    reader.see("approved")
+    expect(reader.page.locator(".songclip-passage .mark.ghost.place").first).to_have_text("德寿宫")
+    reader.page.keyboard.press("Shift+A")
+    expect(reader.page.locator(".songclip-desk .row.place:not(.ghost)").first).to_contain_text("德寿宫")
+    select(reader.page, 11, 14)
+    reader.page.keyboard.press("2")
+    expect(reader.page.locator(".songclip-desk .row.chosen .name")).to_have_text("秦太师")
+    field(reader.page, "modern_chinese").fill("德寿宫位于望仙桥东面，原本是秦桧的赐第。")
+    reader.page.keyboard.press("Control+Enter")
+    expect(reader.page.locator(".songclip-desk .status")).to_have_text("approved")
     reader.goto("review", id="2")
-    reader.press("Approve")
-    reader.see("approved")
+    reader.press("Accept all and approve")
+    expect(reader.page.locator(".songclip-desk .status")).to_have_text("approved")
     exported = tmp_path / "annotations.json"
     server.command("annotations", "export", str(exported))
     first = json.loads(exported.read_text(encoding="utf-8"))[0]
