@@ -479,7 +479,6 @@ class Desk {
     this.put("notices", () => {
       const { data, say } = this;
       const parts = [];
-      if (data.error) parts.push(h("p.notice.bad", { role: "alert" }, data.error));
       if (data.conflict) parts.push(this.conflictPanel(data.conflict));
       for (const aside of data.conflict ? [] : data.unmerged) {
         parts.push(
@@ -584,7 +583,11 @@ class Desk {
   footer() {
     const { data, say } = this;
     const open = data.items.filter((item) => item.state === "undecided").length;
+    const merge = () => this.parts.notices.scrollIntoView({ block: "start" });
     return [
+      // Said where the person works, whatever part of the desk she looks at.
+      data.error ? h("p.notice.bad", { role: "alert" }, data.error) : null,
+      data.conflict ? h("p.notice.bad", { role: "alert" }, data.conflict.short, " ", button(say("compare_merge"), merge)) : null,
       h(
         "div.row-of-buttons",
         {},

@@ -17,7 +17,7 @@ def harmless_markdown(text: str) -> str:
 
 def guidelines_dialog(app: App) -> None:
     """Open the guidelines over the page."""
-    st.dialog(t("guidelines.title"), width="large")(_draw)(app)
+    st.dialog(t("guidelines.title"), width="medium")(_draw)(app)
 
 
 def _draw(app: App) -> None:

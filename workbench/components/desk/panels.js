@@ -272,14 +272,16 @@ function drawSpace(desk) {
   const { data, say } = desk;
   const { nodes, edges } = data.drawing;
   if (!nodes.length) return [];
-  const step = 92;
+  const broad = (name) => Math.max(44, codePoints(name).length * 15 + 14);
+  const step = Math.max(...nodes.map((node) => broad(node.name))) + 58;
+  const rise = 66;
   const xs = nodes.map((node) => node.x);
   const ys = nodes.map((node) => node.y);
   const left = Math.min(...xs);
   const top = Math.max(...ys);
-  const width = (Math.max(...xs) - left) * step + 150;
-  const height = (top - Math.min(...ys)) * step * 0.7 + 70;
-  const place = new Map(nodes.map((node) => [node.id, [(node.x - left) * step + 75, (top - node.y) * step * 0.7 + 35]]));
+  const width = (Math.max(...xs) - left) * step + 170;
+  const height = (top - Math.min(...ys)) * rise + 70;
+  const place = new Map(nodes.map((node) => [node.id, [(node.x - left) * step + 85, (top - node.y) * rise + 35]]));
   const figure = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": say("drawing") });
   for (const edge of edges) {
     const [x1, y1] = place.get(edge.from);
@@ -292,7 +294,7 @@ function drawSpace(desk) {
   for (const node of nodes) {
     const [x, y] = place.get(node.id);
     const group = svg("g", { class: `node${desk.chosen?.entity === node.id ? " chosen" : ""}` });
-    const long = Math.max(44, codePoints(node.name).length * 15 + 14);
+    const long = broad(node.name);
     const name = svg("text", { x, y: y + 5 });
     name.textContent = node.name;
     group.append(svg("rect", { x: x - long / 2, y: y - 13, width: long, height: 26, rx: 5 }), name);

@@ -265,6 +265,7 @@ def _conflict(db: Database, passage: Passage, sitting: Sitting) -> dict[str, Any
     sentence = "desk.merging" if sitting.merging else "desk.conflict"
     return {
         "text": t(sentence, who=who, at=local_time(theirs.updated_at) if theirs.updated_at else ""),
+        "short": t("desk.conflict_short", who=who),
         "theirs": who,
         "points": [
             {
