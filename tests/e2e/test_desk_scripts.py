@@ -150,7 +150,7 @@ def test_actions_wait_until_they_are_acknowledged_also_after_one_has_gone_on(run
             for (const value of ["x", "xy"]) box.add({ do: "set_text", field: "english", value }, { replace: true });
             box.flush();
             box.add({ do: "set_text", field: "english", value: "xyz" }, { replace: true });
-            box.acknowledge(6, 4, 1);
+            box.acknowledge(6, { sitting: "a", passage: 1, version: 4 });
             const kept = box.waiting.map((action) => [action.n, action.value]);
             box.begin({ sitting: "b", passage: 2, version: 0 }, 0);
             box.add({ do: "undo" });

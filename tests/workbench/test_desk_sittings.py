@@ -3,6 +3,7 @@
 import itertools
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ from core.texts.passage import NewPassage
 from db.annotations import Annotations
 from db.home import Home
 from db.passages import Passages
-from workbench.tasks.desk import leave, receive, refresh, restore, resume, sit_down
+from workbench.tasks.desk import leave, receive, refresh, restore, resume, sit_down, text_id
+from workbench.tasks.passages import correct_passage
 
 TEXT = "德寿宫在𠮷望仙桥东，望仙桥北曰𠀋湖桥。"
 LENGTH = len(TEXT)
@@ -154,6 +156,7 @@ def passage(db):
 def batch(sitting, *actions):
     numbered = [{**action, "n": sitting.ack + place} for place, action in enumerate(actions, 1)]
     begin = {"passage": sitting.passage_id, "sitting": sitting.token, "version": sitting.version}
+    begin["text_id"] = text_id(sitting.text)
     return {**begin, "revision": sitting.revision, "actions": numbered}
 
 
@@ -215,3 +218,65 @@ def test_a_confirmed_text_is_not_stale_and_stays_approved(db, passage):
     assert db.execute("SELECT stale FROM annotations").fetchone()[0] == 1
     receive(db, mine, batch(mine, {"do": "confirm", "field": "english"}), who="甲")
     assert db.execute("SELECT stale FROM annotations").fetchone()[0] == 0
+
+
+def correct(db, passage, text):
+    correct_passage(db, replace(Passages(db).get(passage), text=text), who="丙")
+
+
+def test_a_text_corrected_under_an_open_desk_moves_everything_along(db, passage):
+    annotations = Annotations(db)
+    mine = sit_down(db, passage)
+    receive(db, mine, batch(mine, {"do": "add_entity", "span": [5, 8], "kind": "place"}), who="甲")
+    late = {"do": "add_entity", "span": [14, 17], "kind": "place"}
+    correct(db, passage, "按：" + TEXT)
+    # She still sees the old text; what she marked there is meant there.
+    receive(db, mine, batch(mine, late), who="甲")
+    assert mine.conflict, "the correction is somebody else's change"
+    receive(db, mine, batch(mine, {"do": "resolve", "choices": {}}), who="甲")
+    now = Passages(db).get(passage).text
+    words = {now[slice(*span)] for entity in annotations.get(passage).value.entities for span in entity.mentions}
+    assert words == {TEXT[5:8], TEXT[14:17]}
+    receive(db, mine, batch(mine, {"do": "undo"}, {"do": "undo"}), who="甲")
+    for row in annotations.history(passage):
+        check_spans(row.value, now if row.revision > 1 else TEXT)
+
+
+def test_an_action_after_a_correction_of_an_untouched_passage_fits_the_new_text(db, passage):
+    mine = sit_down(db, passage)
+    correct(db, passage, "按：" + TEXT)
+    receive(db, mine, batch(mine, {"do": "add_entity", "span": [5, 8], "kind": "place"}), who="甲")
+    entity = Annotations(db).get(passage).value.entities[0]
+    assert (entity.name, entity.mentions) == (TEXT[5:8], ((7, 10),))
+    receive(db, mine, batch(mine, {"do": "add_entity", "span": [0, 2], "kind": "place"}), who="甲")
+    assert Annotations(db).get(passage).value.entities[1].mentions == ((0, 2),)
+
+
+def test_restoring_a_revision_of_an_earlier_text_moves_its_places(db, passage):
+    mine = sit_down(db, passage)
+    receive(db, mine, batch(mine, {"do": "add_entity", "span": [5, 8], "kind": "place"}), who="甲")
+    receive(db, mine, batch(mine, {"do": "approve"}), who="甲")
+    correct(db, passage, "按：" + TEXT)
+    refresh(db, mine)
+    entity = mine.value.entities[0].id
+    receive(db, mine, batch(mine, {"do": "remove_entity", "entity": entity}), who="甲")
+    restore(db, mine, 1, who="甲")
+    now = Passages(db).get(passage).text
+    assert now[slice(*Annotations(db).get(passage).value.entities[0].mentions[0])] == TEXT[5:8]
+
+
+def test_a_browser_that_saw_an_earlier_text_before_a_restart_means_that_text(db, passage):
+    mine = sit_down(db, passage)
+    late = batch(mine, {"do": "add_entity", "span": [5, 8], "kind": "place"})
+    correct(db, passage, "按：" + TEXT)
+    again = resume(db, late)
+    receive(db, again, late, who="甲")
+    assert Annotations(db).get(passage).value.entities[0].mentions == ((7, 10),)
+
+
+def test_what_was_set_aside_moves_with_a_corrected_text(db, passage):
+    mine, theirs = sit_down(db, passage), sit_down(db, passage)
+    receive(db, theirs, batch(theirs, say("theirs")), who="乙")
+    receive(db, mine, batch(mine, {"do": "add_entity", "span": [5, 8], "kind": "place"}), who="甲")
+    correct(db, passage, "按：" + TEXT)
+    assert Annotations(db).unmerged(passage)[0].value.entities[0].mentions == ((7, 10),)

@@ -18,8 +18,9 @@ from core.annotation.items import accept_all
 from core.annotation.merging import Merge, merge, resolve
 from core.annotation.staleness import SOURCES
 from core.errors import ConflictError, InputError, SongclipError
-from core.records import Annotation, Suggestion, Unmerged
-from core.texts.annotation import TEXT_FIELDS, AnnotationValue, Status
+from core.records import Annotation, Revision, Suggestion, Unmerged
+from core.texts.annotation import TEXT_FIELDS, AnnotationValue, Entity, Status
+from core.texts.offsets import reanchor
 from core.texts.passage import Passage
 from db.annotations import Annotations
 from db.passages import Passages, text_hash
@@ -49,11 +50,13 @@ class Step:
 class Sitting:
     """What lies on the desk. ``value`` is what the person sees; in a conflict it differs from what is stored.
 
-    ``ack`` is the number of the last action that was dealt with, ``made`` the entity an action created and its number.
+    ``text`` is the passage as she sees it, to which all offsets of the sitting point. ``ack`` is the number of the
+    last action that was dealt with, ``made`` the number of the one that made an entity, and that entity.
     """
 
     passage_id: int
     token: str
+    text: str
     version: int
     revision: int
     status: Status
@@ -67,6 +70,19 @@ class Sitting:
     merging: Unmerged | None = None
     error: SongclipError | None = None
     made: tuple[int, str] | None = None
+
+    def move_to(self, text: str) -> None:
+        """The passage's text was corrected: everything on the desk moves along."""
+        if text == self.text:
+            return
+
+        def moved(value: AnnotationValue) -> AnnotationValue:
+            return reanchor(value, self.text, text)[0]
+
+        self.base, self.value = moved(self.base), moved(self.value)
+        for pile in (self.undo, self.redo):
+            pile[:] = [replace(step, value=moved(step.value)) for step in pile]
+        self.text = text
 
     @property
     def untouched(self) -> bool:
@@ -94,6 +110,7 @@ def sit_down(db: Database, passage_id: int, *, token: str = "") -> Sitting:
     return Sitting(
         passage_id,
         token or secrets.token_hex(8),
+        Passages(db).get(passage_id).text,
         stored.version,
         stored.revision,
         stored.status,
@@ -115,9 +132,27 @@ def resume(db: Database, batch: Batch) -> Sitting:
     elif stored.version != batch["version"]:
         # Somebody changed it meanwhile: her actions belong to the revision that she saw.
         sitting.version, sitting.revision = int(batch["version"]), int(batch["revision"])
-        seen = Annotations(db).at(passage_id, sitting.revision).value if sitting.revision else AnnotationValue()
-        sitting.base = sitting.value = seen
+        seen = Annotations(db).at(passage_id, sitting.revision) if sitting.revision else None
+        sitting.base = sitting.value = _on_text_now(db, passage_id, seen) if seen else AnnotationValue()
+    # Her actions count from the text that she saw.
+    earlier = (text for text, _, _ in Passages(db).earlier_texts(passage_id) if text_id(text) == batch.get("text_id"))
+    if text_id(sitting.text) != batch.get("text_id") and (text := next(earlier, None)):
+        sitting.move_to(text)
     return sitting
+
+
+def text_id(text: str) -> str:
+    """By what a browser says which text of a passage it shows."""
+    return text_hash(text)[:16]
+
+
+def _on_text_now(db: Database, passage_id: int, revision: Revision) -> AnnotationValue:
+    """The value of a revision with its offsets on the passage's present text."""
+    passages = Passages(db)
+    now = passages.get(passage_id).text
+    # The text of that time is what the first correction after it replaced.
+    then = next((text for text, _, at in reversed(passages.earlier_texts(passage_id)) if at > revision.at), now)
+    return revision.value if then == now else reanchor(revision.value, then, now)[0]
 
 
 def leave(db: Database, sitting: Sitting) -> None:
@@ -127,6 +162,7 @@ def leave(db: Database, sitting: Sitting) -> None:
 
 def refresh(db: Database, sitting: Sitting) -> None:
     """Take over what somebody else stored, as long as nothing of one's own would be lost by it."""
+    sitting.move_to(Passages(db).get(sitting.passage_id).text)
     stored = Annotations(db).get(sitting.passage_id)
     if stored.version != sitting.version and not sitting.conflict and sitting.value == sitting.base:
         sitting.follow(stored)
@@ -166,6 +202,7 @@ def receive(db: Database, sitting: Sitting, batch: Batch, *, who: str) -> Outcom
     applied. A conflict is kept in the sitting and in the database, never resolved silently.
     """
     outcome = Outcome()
+    seen = sitting.text
     bench = _Bench(db, sitting, who, outcome)
     for action in sorted(batch["actions"], key=lambda one: int(one["n"])):
         number = int(action["n"])
@@ -173,7 +210,7 @@ def receive(db: Database, sitting: Sitting, batch: Batch, *, who: str) -> Outcom
             continue
         sitting.error = None
         try:
-            bench.do(number, action)
+            bench.do(number, _moved_action(action, seen, sitting.text))
         except ConflictError:
             sitting.conflict = True
         except SongclipError as error:
@@ -192,6 +229,7 @@ class _Bench:
         self.db, self.sitting, self.who, self.outcome = db, sitting, who, outcome
         self.annotations = Annotations(db)
         self.passage = Passages(db).get(sitting.passage_id)
+        sitting.move_to(self.passage.text)
 
     def do(self, number: int, action: Mapping[str, Any]) -> None:
         known: dict[str, Callable[[int, Mapping[str, Any]], None]] = {
@@ -314,7 +352,8 @@ class _Bench:
     def _restore(self, number: int, action: Mapping[str, Any]) -> None:
         revision = self.annotations.at(self.sitting.passage_id, int(action["revision"]))
         self._remember()
-        self._save(number, revision.value, Status.DRAFT, "restored")
+        value = _on_text_now(self.db, self.sitting.passage_id, revision)
+        self._save(number, value, Status.DRAFT, "restored")
 
     def _resolve(self, number: int, action: Mapping[str, Any]) -> None:
         sitting = self.sitting
@@ -356,6 +395,22 @@ class _Bench:
             raise InputError("action_invalid", what="id")
         sitting.merging, sitting.conflict = row, True
         sitting.base, sitting.value = row.base, row.value
+
+
+def _moved_action(action: Mapping[str, Any], seen: str, now: str) -> Mapping[str, Any]:
+    """An action whose places were chosen on an earlier text of the passage; what cannot be placed is left out."""
+    if seen == now:
+        return action
+
+    def moved(given: Any) -> Any:
+        if not (isinstance(given, list) and len(given) == 2 and all(isinstance(place, int) for place in given)):
+            return given
+        whole = 0 <= given[0] < given[1] <= len(seen)
+        value = AnnotationValue(entities=(Entity("e1", "e1", mentions=((given[0], given[1]),)),))
+        mentions = reanchor(value, seen, now)[0].entities[0].mentions if whole else ()
+        return list(mentions[0]) if mentions else None
+
+    return {name: moved(given) for name, given in action.items()}
 
 
 def _needs(action: Mapping[str, Any]) -> bool:

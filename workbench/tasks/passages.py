@@ -92,7 +92,12 @@ def correct_passage(db: Database, changed: Passage, *, who: str, seen: Passage |
                 return ()
         passages.update(changed, who=who)
         annotation = annotations.get(changed.id)
-        if before.text == changed.text or annotation.revision == 0:
+        if before.text == changed.text:
+            return ()
+        for aside in annotations.unmerged(changed.id):
+            base, value = (reanchor(one, before.text, changed.text)[0] for one in (aside.base, aside.value))
+            annotations.set_aside(changed.id, sitting=aside.sitting, who=aside.who, base=base, value=value)
+        if annotation.revision == 0:
             return ()
         value, flags = reanchor(annotation.value, before.text, changed.text)
         check_spans(value, changed.text)

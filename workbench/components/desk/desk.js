@@ -95,7 +95,7 @@ class Desk {
   update(data, setStateValue) {
     this.setStateValue = setStateValue;
     const other = !this.data || data.sitting !== this.data.sitting || data.passage !== this.data.passage;
-    const sitting = { passage: data.passage, sitting: data.sitting, version: data.version, revision: data.revision };
+    const sitting = { passage: data.passage, sitting: data.sitting, version: data.version, revision: data.revision, text_id: data.text_id };
     this.outbox.acknowledgeLeft(data.heard);
     if (other && this.data && this.outbox.waiting.length && data.passage === this.data.passage) {
       // The server has begun anew and does not know what was on its way: it is told again.
@@ -104,7 +104,7 @@ class Desk {
     }
     this.data = { ...data, characters: codePoints(data.text) };
     if (other) this.outbox.begin(sitting, data.ack);
-    else this.outbox.acknowledge(data.ack, data.version, data.revision);
+    else this.outbox.acknowledge(data.ack, sitting);
     this.leave(false);
     if (other) this.sitDown();
     this.flush();

@@ -80,10 +80,10 @@ class Outbox {
     });
   }
 
-  acknowledge(ack, version, revision) {
+  acknowledge(ack, sitting) {
     this.waiting = this.waiting.filter((action) => action.n > ack);
     this.last = Math.max(this.last, ack);
-    this.sitting = { ...this.sitting, version, revision };
+    this.sitting = sitting;
   }
 
   // `heard` are the last numbers acknowledged of other sittings.
