@@ -23,6 +23,7 @@ from core.texts.annotation import TEXT_FIELDS, AnnotationValue, Entity, Status
 from core.texts.offsets import reanchor
 from core.texts.passage import Passage
 from db.annotations import Annotations
+from db.connection import transaction
 from db.passages import Passages, text_hash
 from db.suggestions import Suggestions
 
@@ -379,13 +380,13 @@ class _Bench:
         )
         sitting.follow(theirs)
         sitting.redo.clear()
-        if value is None:
-            sitting.undo[:] = [mine]
-        else:
-            sitting.undo[:] = [mine, Step(theirs.value, theirs.status)]
-            self._save(number, value, Status.DRAFT, "merged")
-        if kept:
-            self.annotations.settle(kept.id)
+        sitting.undo[:] = [mine]
+        with transaction(self.db):
+            if kept:
+                self.annotations.settle(kept.id)
+            if value is not None:
+                sitting.undo.append(Step(theirs.value, theirs.status))
+                self._save(number, value, Status.DRAFT, "merged")
 
     def _open_unmerged(self, _: int, action: Mapping[str, Any]) -> None:
         sitting = self.sitting
