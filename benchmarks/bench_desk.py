@@ -31,7 +31,8 @@ from db.home import Home
 from db.passages import PassageFilter, Passages
 from db.suggestions import Suggestions
 from workbench.components.desk.view import desk_data
-from workbench.tasks.desk import receive, sit_down
+from workbench.tasks.desk import receive
+from workbench.tasks.sittings import sit_down
 
 logging.disable(logging.WARNING)  # Streamlit outside a server warns at every look at its session
 

@@ -19,8 +19,9 @@ from core.texts.passage import NewPassage
 from db.annotations import Annotations
 from db.home import Home
 from db.passages import Passages
-from workbench.tasks.desk import leave, receive, refresh, restore, resume, sit_down, text_id
+from workbench.tasks.desk import receive, restore
 from workbench.tasks.passages import correct_passage
+from workbench.tasks.sittings import leave, refresh, resume, sit_down, text_id
 
 TEXT = "德寿宫在𠮷望仙桥东，望仙桥北曰𠀋湖桥。"
 LENGTH = len(TEXT)

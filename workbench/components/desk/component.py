@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 FOLDER = Path(__file__).parent
-BUNDLE = ("spans.js", "keys.js", "local.js", "passage.js", "panels.js", "texts.js", "desk.js")
+BUNDLE = ("spans.js", "keys.js", "local.js", "passage.js", "panels.js", "texts.js", "frame.js", "desk.js")
 STYLES = ("marks.css", "desk.css")
 
 

@@ -396,9 +396,9 @@ class Desk {
     this.put("relations", () => drawRelations(this));
     this.put("space", () => drawSpace(this));
     for (const text of this.texts) text.show(this);
-    this.put("last", () => this.noteField());
-    this.put("footer", () => this.footer());
-    this.put("help", () => this.help());
+    this.put("last", () => drawNote(this));
+    this.put("footer", () => drawFooter(this));
+    this.put("help", () => drawHelp(this));
     return true;
   }
 
@@ -424,197 +424,21 @@ class Desk {
     }
   }
 
-  drawBar() {
-    this.put("bar", () => {
-      const { data, say } = this;
-      const late = this.unsavedSince !== undefined && Date.now() - this.unsavedSince > UNSAVED_WARNING;
-      const waiting = this.outbox.pending > 0;
-      const saved = late
-        ? h("span.saved.late", { role: "alert" }, say("unsaved"))
-        : h("span.saved", { "aria-live": "polite" }, waiting ? say("saving") : data.saved);
-      const { position, count, next, previous } = data.queue;
-      return [
-        h("span.citation", { lang: "zh" }, data.citation),
-        h(`span.status.${data.status}`, {}, say(`status_${data.status}`)),
-        saved,
-        h("span.break"),
-        button("←", () => this.run("previous"), { key: "p", title: say("previous"), disabled: !previous }),
-        h("span.position", { title: say("position_help") }, say("position", { position, count })),
-        button("→", () => this.run("next"), { key: "n", title: say("next"), disabled: !next }),
-        this.jumpField(),
-        h("span.space"),
-        button("↶", () => this.run("undo"), { title: `${say("undo")} [Ctrl+Z]`, disabled: !data.undo }),
-        button("↷", () => this.run("redo"), { title: `${say("redo")} [Ctrl+Y]`, disabled: !data.redo }),
-        button(say(this.vertical ? "horizontal" : "vertical"), () => this.run("vertical"), { key: "v" }),
-        button(say("guidelines"), () => this.run("guidelines"), { key: "g" }),
-        button(say("keys"), () => this.run("help"), { key: "?" }),
-      ];
-    });
-  }
-
-  jumpField() {
-    const field = h("input.jump", {
-      type: "text",
-      inputMode: "numeric",
-      placeholder: `#${this.data.passage}`,
-      title: `${this.say("jump")} [j]`,
-      "aria-label": this.say("jump"),
-      "data-field": "jump",
-      value: this.jumpTyped ?? "",
-    });
-    field.addEventListener("input", () => {
-      this.jumpTyped = field.value;
-    });
-    field.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || isComposing(event)) return;
-      const to = Number.parseInt(field.value.replace("#", ""), 10);
-      this.jumpTyped = "";
-      field.value = "";
-      if (to > 0) this.go(to);
-    });
-    return field;
-  }
-
-  drawNotices() {
-    this.put("notices", () => {
-      const { data, say } = this;
-      const parts = [];
-      if (data.conflict) parts.push(this.conflictPanel(data.conflict));
-      for (const aside of data.conflict ? [] : data.unmerged) {
-        parts.push(
-          h("p.notice", {}, aside.text, " ", button(say("compare_merge"), () => this.send({ do: "open_unmerged", id: aside.id }))),
-        );
-      }
-      for (const note of data.notes) parts.push(h("p.notice", {}, note));
-      if (this.picking) parts.push(this.pickPanel());
-      return parts;
-    });
-  }
-
-  pickPanel() {
-    const { data, say, picking } = this;
-    const subject = this.value.entities.find((one) => one.id === picking.subject)?.name ?? "";
-    const choose = choice(
-      data.relations,
-      picking.code,
-      (code) => {
-        picking.code = code;
-      },
-      { "data-field": "pick-code" },
-    );
-    return h(
-      "p.notice.picking",
-      { role: "status" },
-      h("b", {}, subject),
-      choose,
-      say("pick_object"),
-      " ",
-      button(say("cancel"), () => this.run("leave"), { key: "Esc" }),
-    );
-  }
-
-  conflictPanel(conflict) {
-    const { say } = this;
-    const decided = (point) => this.choices[point.key] ?? (point.only === "both" ? null : point.only);
-    const rows = conflict.points.map((point) => {
-      const pick = (side, text) => {
-        const box = h("input", {
-          type: "radio",
-          name: `conflict-${point.key}`,
-          checked: decided(point) === side,
-          onchange: () => {
-            this.choices[point.key] = side;
-            this.drawNotices();
-          },
-        });
-        return h(`td.${side}${decided(point) === side ? ".decided" : ""}`, {}, h("label", {}, box, h("span", { lang: "zh" }, text || "—")));
-      };
-      return h("tr", {}, h("th", {}, point.title), pick("mine", point.mine), pick("theirs", point.theirs));
-    });
-    const open = conflict.points.filter((point) => decided(point) === null).length;
-    const choices = () => Object.fromEntries(conflict.points.map((point) => [point.key, decided(point)]).filter(([, side]) => side));
-    return h(
-      "div.conflict",
-      { role: "alert" },
-      h("p", {}, conflict.text),
-      h(
-        "table",
-        {},
-        h("thead", {}, h("tr", {}, h("th", {}), h("th", {}, say("mine")), h("th", {}, conflict.theirs))),
-        h("tbody", {}, rows),
-      ),
-      h(
-        "div.row-of-buttons",
-        {},
-        button(open ? say("merge_open", { count: open }) : say("merge"), () => this.resolve(choices()), { kind: "primary", disabled: open > 0 }),
-        button(say("take_theirs"), () => this.resolve(null)),
-      ),
-    );
-  }
-
   resolve(choices) {
     this.choices = {};
     this.send(choices ? { do: "resolve", choices } : { do: "take_theirs" });
   }
 
+  drawBar() {
+    this.put("bar", () => drawBar(this));
+  }
+
+  drawNotices() {
+    this.put("notices", () => drawNotices(this));
+  }
+
   drawTools() {
-    this.put("tools", () => {
-      const { data, say, span } = this;
-      const words = span ? data.characters.slice(...span).join("") : "";
-      const short = codePoints(words).length > 12 ? `${codePoints(words).slice(0, 12).join("")}…` : words;
-      return [
-        h("span.selection", { "aria-live": "polite" }, span ? h("b", { lang: "zh" }, short) : say("select_hint"), span ? ` ${span[0] + 1}–${span[1]}` : ""),
-        h(
-          "span.classes",
-          {},
-          data.classes.map(([kind, label], index) =>
-            button(label, () => this.addEntity(kind), { key: String(index + 1), kind: `class.${kind}`, disabled: !span }),
-          ),
-        ),
-      ];
-    });
-  }
-
-  noteField() {
-    const field = line(this.value.note, (text) => this.later({ do: "set_note", value: text }), { "data-field": "note-of-passage" });
-    return [h("label.note", {}, h("span", {}, this.say("passage_note")), field)];
-  }
-
-  footer() {
-    const { data, say } = this;
-    const open = data.items.filter((item) => item.state === "undecided").length;
-    const merge = () => this.parts.notices.scrollIntoView({ block: "start" });
-    return [
-      // Said where the person works, whatever part of the desk she looks at.
-      data.error ? h("p.notice.bad", { role: "alert" }, data.error) : null,
-      data.conflict ? h("p.notice.bad", { role: "alert" }, data.conflict.short, " ", button(say("compare_merge"), merge)) : null,
-      h(
-        "div.row-of-buttons",
-        {},
-        data.suggestions.length > 1 || (data.suggestions.length && !data.suggestion)
-          ? choice(data.suggestions.map((one) => [String(one.id), one.label]), String(data.suggestion?.id ?? ""), (id) => this.send({ do: "compare", suggestion: Number(id) }), { "data-field": "suggestion", title: say("compare_help") })
-          : data.suggestion
-            ? h("span.made-by", {}, data.suggestion.label)
-            : null,
-        data.asks.length > 1
-          ? choice([["", say("ask")], ...data.asks], "", (who) => who && this.send({ do: "suggest", who }), { "data-field": "ask" })
-          : button(say("ask"), () => this.send({ do: "suggest", who: "offline" })),
-        h("span.space"),
-        open ? button(say("accept_all", { count: open }), () => this.run("accept_all"), { key: "A" }) : null,
-        button(say("discard"), () => this.send({ do: "discard" }), { disabled: data.status === "discarded" }),
-        button(say("submit"), () => this.send({ do: "submit" }), { disabled: data.status === "submitted" }),
-        open && data.untouched
-          ? button(say("approve_all"), () => this.send({ do: "approve", accept_all: true }), { kind: "primary" })
-          : button(say("approve"), () => this.run("approve"), { key: "Ctrl+Enter", kind: "primary", disabled: data.status === "approved" }),
-      ),
-    ].filter(Boolean);
-  }
-
-  help() {
-    return [
-      h("div.heading", {}, h("h3", {}, this.say("keys")), button("✕", () => this.run("help"), { kind: "small", title: this.say("cancel") })),
-      h("dl", {}, this.data.keys.flatMap(([keys, meaning]) => [h("dt", {}, keys.split(" ").map((key) => h("kbd", {}, key))), h("dd", {}, meaning)])),
-    ];
+    this.put("tools", () => drawTools(this));
   }
 }
 

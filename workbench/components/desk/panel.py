@@ -25,8 +25,9 @@ from workbench.components.desk.view import desk_data
 from workbench.components.job_panel import job_sentence, start_job
 from workbench.components.shell import App, app_home, guarded, notice_later, plain, reviewer, sorry, t
 from workbench.tasks.annotating import provider_named, suggest
-from workbench.tasks.desk import Sitting, leave, receive, refresh, resume, sit_down
+from workbench.tasks.desk import receive
 from workbench.tasks.redrafting import latest_endpoint, redraft_now
+from workbench.tasks.sittings import Sitting, leave, refresh, resume, sit_down
 
 logger = logging.getLogger(__name__)
 

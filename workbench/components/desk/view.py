@@ -22,7 +22,7 @@ from db.annotations import Annotations
 from workbench.components.shell import current_language, local_time, t
 from workbench.i18n import catalogue
 from workbench.tasks.datasets import made_before
-from workbench.tasks.desk import Sitting, conflict_of, proposed, readings, text_id
+from workbench.tasks.sittings import Sitting, conflict_of, proposed, readings, text_id
 
 PROMPT_LIMIT = 50
 KEYS = (
