@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any, cast
 
 import numpy as np
@@ -134,13 +135,24 @@ def build_clip(config: Mapping[str, Any], state: Mapping[str, Tensor], file: str
     return clip.requires_grad_(False).eval()
 
 
+def blank_clip(config: Mapping[str, Any]) -> nn.Module:
+    """The model's modules and shapes as :func:`build_clip` gives them, without any memory behind them."""
+    with torch.device("meta"):
+        clip: nn.Module = _clip_class()(**config)
+    split_attention(clip)
+    return clip.requires_grad_(False).eval()
+
+
 def _clip_class() -> Any:
     try:
         from cn_clip.clip.model import CLIP
-    except ImportError as error:
-        if "flash_attn" in str(error):
+    except Exception as error:
+        # cn_clip imports flash-attn wherever it finds one, and one built for another torch raises what it likes
+        if "flash_attn" in str(error) or any("flash_attn" in str(f.filename) for f in extract_tb(error.__traceback__)):
             raise ModelError("flash_attn") from error
-        raise ModelError("cn_clip_missing", reason=str(error)) from error
+        if isinstance(error, ImportError):
+            raise ModelError("cn_clip_missing", reason=str(error)) from error
+        raise
     return CLIP
 
 

@@ -1,8 +1,6 @@
 """Weights over a real HTTP server: redirected, broken off, gone on with, checked."""
 
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from filelock import FileLock
 from core.errors import ConflictError, ModelError, Stopped, StorageError
 from core.model.download import download_weights
 from core.model.hubs import HUBS
+from core.model.loading import load_model
 from core.progress import Silent
 
 FILE = "clip_cn_vit-b-16.pt"
@@ -250,16 +249,9 @@ def test_the_hubs_and_names_are_those_of_cn_clip():
     assert {name: (r.repository, r.file) for name, r in RELEASED.items()} == utils._MODELS
 
 
-def test_nothing_of_it_is_reached_by_loading(tmp_path):
-    """Importing and loading ask no hub: a process without the network library does both."""
-    script = (
-        "import sys; from pathlib import Path\n"
-        "sys.modules['httpx2'] = None\n"
-        "from core.errors import ModelError\n"
-        "from core.model import download\n"
-        "from core.model.loading import load_model\n"
-        "try: load_model('ViT-B-16', Path(sys.argv[1]))\n"
-        "except ModelError as error: print(error.code)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True)
-    assert done.stdout.split() == ["weights_missing"], done.stderr
+def test_loading_asks_no_hub(hub, tmp_path, monkeypatch):
+    """What is missing is said, and nobody's network is used unasked."""
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    with pytest.raises(ModelError) as error:
+        load_model("ViT-B-16", tmp_path)
+    assert (error.value.code, hub.asked) == ("weights_missing", [])
