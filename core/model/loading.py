@@ -105,8 +105,9 @@ def load_model(name_or_file: str, weights_dir: Path, device: str = "cpu") -> Loa
     """Load ``mini``, a released model whose weights lie in ``weights_dir``, or a weight file.
 
     Weights are fp32, frozen and in eval mode. ``device`` may be ``auto``. Raises :class:`ModelError` with
-    ``model_unknown``, ``weights_missing``, ``weights_unsafe``, ``weights_damaged``, ``weights_foreign``,
-    ``weights_misfit``, ``device_missing`` or ``flash_attn``.
+    ``model_unknown``, ``weights_absent`` (of a released model, which can be fetched), ``weights_missing``,
+    ``weights_unsafe``, ``weights_damaged``, ``weights_foreign``, ``weights_misfit``, ``device_missing`` or
+    ``flash_attn``.
     """
     device = checked_device(device)
     path, config = _locate(name_or_file, weights_dir)
@@ -170,7 +171,8 @@ def _locate(name: str, weights_dir: Path) -> tuple[Path, dict[str, Any] | None]:
             raise ModelError("weights_missing", model=path.stem, file=path.name, folder=folder)
         raise ModelError("model_unknown", model=name, known=", ".join((MINI, *RELEASED)))
     if not path.is_file():
-        raise ModelError("weights_missing", model=name, file=path.name, folder=str(path.absolute().parent))
+        code = "weights_absent" if name in RELEASED else "weights_missing"
+        raise ModelError(code, model=name, file=path.name, folder=str(path.absolute().parent))
     return path, config
 
 

@@ -254,4 +254,4 @@ def test_loading_asks_no_hub(hub, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
     with pytest.raises(ModelError) as error:
         load_model("ViT-B-16", tmp_path)
-    assert (error.value.code, hub.asked) == ("weights_missing", [])
+    assert (error.value.code, hub.asked) == ("weights_absent", [])

@@ -41,7 +41,7 @@ def mini_folder(tmp_path, monkeypatch, model):
 
 def test_missing_weights_name_the_file_and_the_folder(tmp_path):
     error = refused("ViT-B-16", tmp_path)
-    assert error.code == "weights_missing"
+    assert error.code == "weights_absent"
     folder = str(tmp_path.absolute())
     assert error.details == {"model": "ViT-B-16", "file": "clip_cn_vit-b-16.pt", "folder": folder}
 
