@@ -109,8 +109,10 @@ class LoraLinear(nn.Linear):
         out = F.linear(x, self.weight, self.bias)
         if self.merged or self.strength == 0:
             return out
-        low = F.linear(self.dropout(x), self.lora_A)
-        return out + F.linear(low, self.lora_B) * (self.scale * self.strength)
+        low = F.linear(self.dropout(x), self.lora_A).flatten(0, -2)
+        # one product that adds, scaled, instead of three passes over the activations
+        both = torch.addmm(out.flatten(0, -2), low, self.lora_B.T, alpha=self.scale * self.strength)
+        return both.view(out.shape)
 
     def delta(self) -> Tensor:
         """What the adapter adds to the weight at its present strength."""

@@ -1,10 +1,13 @@
-"""The towers' stacks of blocks and the text tower's attention, in our own words, with the same results.
+"""The towers' stacks of blocks, text attention and activations in our own words, with the same results.
 
 cn_clip checkpoints with re-entrant checkpoints, which lose every gradient when the base is frozen, and computes text
-attention step by step. Key names stay cn_clip's.
+attention and its activations step by step, each step a pass over memory that is kept for the backward pass. Of a
+tower's last block it uses one token, so that only this one is computed here. Key names stay cn_clip's.
 """
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from torch import Tensor, nn
@@ -15,7 +18,10 @@ from core.model.dropout import SampleDropout
 
 
 class VisionStack(nn.Module):
-    """The blocks of the vision tower; with ``grad_checkpointing`` each is computed again for its gradients."""
+    """The blocks of the vision tower; with ``grad_checkpointing`` each is computed again for its gradients.
+
+    The features are the class token of the last block, which is all that comes out of it.
+    """
 
     def __init__(self, resblocks: nn.Sequential) -> None:
         super().__init__()
@@ -23,14 +29,25 @@ class VisionStack(nn.Module):
         self.resblocks = resblocks
 
     def forward(self, x: Tensor) -> Tensor:
-        """``x`` [length, batch, width] to the same."""
-        for block in self.resblocks:
-            x = _called(block, self.grad_checkpointing and self.training, x)
-        return x
+        """``x`` [length, batch, width] to [1, batch, width]."""
+        again = self.grad_checkpointing and self.training
+        *blocks, last = self.resblocks
+        for block in blocks:
+            x = _called(block, again, x)
+        return _called(partial(_class_token, last), again, x)
+
+
+def _class_token(block: Any, x: Tensor) -> Tensor:
+    normed = block.ln_1(x)
+    token = x[:1] + block.attn(normed[:1], normed, normed)[0]
+    return cast(Tensor, token + block.mlp(block.ln_2(token)))
 
 
 class TextStack(nn.Module):
-    """The layers of BERT; with ``grad_checkpointing`` each is computed again for its gradients."""
+    """The layers of BERT; with ``grad_checkpointing`` each is computed again for its gradients.
+
+    The features are [CLS] of the last layer, which is all that comes out of it.
+    """
 
     def __init__(self, layer: nn.ModuleList) -> None:
         super().__init__()
@@ -40,16 +57,26 @@ class TextStack(nn.Module):
     def forward(
         self, hidden_states: Tensor, attention_mask: Tensor | None = None, head_mask: Any = None
     ) -> tuple[Tensor]:
-        """``hidden_states`` [batch, length, width] to the same, in a tuple; head masks are never given."""
-        for layer in self.layer:
-            hidden_states = _called(layer, self.grad_checkpointing and self.training, hidden_states, attention_mask)
-        return (hidden_states,)
+        """``hidden_states`` [batch, length, width] to [batch, 1, width] in a tuple; head masks are never given."""
+        again = self.grad_checkpointing and self.training
+        *layers, last = self.layer
+        for layer in layers:
+            hidden_states = _called(layer, again, hidden_states, attention_mask)
+        return (_called(partial(_cls, last), again, hidden_states, attention_mask),)
 
 
-def _called(block: nn.Module, again: bool, *inputs: Tensor | None) -> Tensor:
+def _cls(layer: Any, hidden_states: Tensor, attention_mask: Tensor | None) -> Tensor:
+    first = hidden_states[:, :1]
+    (mixed,) = layer.attention.self(hidden_states, attention_mask, queries=first)
+    attended = layer.attention.output(mixed, first)
+    return cast(Tensor, layer.output(layer.intermediate(attended), attended))
+
+
+def _called(block: Callable[..., Tensor], again: bool, *inputs: Tensor | None) -> Tensor:
     if not again:
-        return cast(Tensor, block(*inputs))
-    return cast(Tensor, checkpoint(block, *inputs, use_reentrant=False))
+        return block(*inputs)
+    found: Tensor = checkpoint(block, *inputs, use_reentrant=False)
+    return found
 
 
 class TextAttention(nn.Module):
@@ -62,10 +89,18 @@ class TextAttention(nn.Module):
         self.dropout = SampleDropout(old.dropout.p, "text")
 
     def forward(
-        self, hidden_states: Tensor, attention_mask: Tensor | None = None, head_mask: Any = None
+        self,
+        hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+        head_mask: Any = None,
+        queries: Tensor | None = None,
     ) -> tuple[Tensor]:
-        """``hidden_states`` [batch, length, width]; ``attention_mask`` is added to the scores."""
-        query, key, value = (self._heads(part(hidden_states)) for part in (self.query, self.key, self.value))
+        """``hidden_states`` [batch, length, width]; ``attention_mask`` is added to the scores.
+
+        ``queries`` [batch, n, width] are the tokens wanted, the first n, when not all are.
+        """
+        query = self._heads(self.query(hidden_states if queries is None else queries))
+        key, value = self._heads(self.key(hidden_states)), self._heads(self.value(hidden_states))
         mask = None if attention_mask is None else attention_mask.to(query.dtype)
         if self.training and self.dropout.p > 0:
             # the fused kernel draws its own mask for the whole batch, which no micro-batch could repeat
@@ -80,19 +115,32 @@ class TextAttention(nn.Module):
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
+class QuickGelu(nn.Module):
+    """``x · sigmoid(1.702 x)`` that keeps one tensor for its backward pass instead of two."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape to the same."""
+        return F.silu(x * 1.702) * (1 / 1.702)
+
+
 def replace_stacks(clip: nn.Module) -> None:
-    """Put our stacks, text attention and dropout in the place of cn_clip's, in place, keeping the weights.
+    """Put our stacks, text attention, activations and dropout in the place of cn_clip's, in place, keeping the
+    weights.
 
     A ResNet's vision tower stays as it is.
     """
     visual = clip.get_submodule("visual")
     if hasattr(getattr(visual, "transformer", None), "grad_checkpointing"):
         visual.transformer = VisionStack(cast(Any, visual).transformer.resblocks).train(visual.training)
+        for block in visual.transformer.resblocks:
+            cast(Any, block).mlp.gelu = QuickGelu()
     bert: Any = getattr(clip, "bert", None)
     if bert is None or isinstance(bert.encoder, TextStack):
         return
     for layer in bert.encoder.layer:
         layer.attention.self = TextAttention(layer.attention.self)
+        if bert.config.hidden_act == "gelu":
+            layer.intermediate.intermediate_act_fn = F.gelu
     for module in list(bert.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.Dropout):

@@ -29,7 +29,7 @@ _CPU_SHARE = 0.5
 _UNKNOWN_RAM = 8 * GB
 _CARD_SHARE = 0.95
 """Of the free memory of a card: the allocator's blocks and the driver want some."""
-_BACKWARD = 1.15
+_BACKWARD = 1.3
 """What a backward pass takes beside the kept activations."""
 
 T = TypeVar("T")

@@ -74,7 +74,7 @@ def test_checkpointing_on_a_frozen_base_gives_every_adapter_the_same_gradient(ou
     for tower in ("vision", "text"):
         seed_dropout(ours, tower, torch.arange(5, dtype=torch.int32) * 7919)
     calls = []
-    blocks = [*ours.visual.transformer.resblocks, *ours.bert.encoder.layer]
+    blocks = [b.ln_2 for b in ours.visual.transformer.resblocks] + [la.intermediate for la in ours.bert.encoder.layer]
     for block in blocks:
         block.register_forward_pre_hook(lambda *_: calls.append(1))
 

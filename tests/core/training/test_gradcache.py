@@ -134,7 +134,9 @@ class Plain:
         return nn.functional.normalize(self.clip["text"](tokens.double() / 9), dim=-1)
 
 
-def test_random_numbers_of_the_first_pass_come_back_in_the_second():
+@pytest.mark.parametrize("micro", [2, 5])
+def test_random_numbers_of_the_first_pass_come_back_in_the_second(micro):
+    """Both towers in parts, and pictures in parts with texts in one."""
     model = Plain()
     rng = np.random.default_rng(0)
     seeds = torch.zeros(10, dtype=torch.int32)
@@ -146,15 +148,15 @@ def test_random_numbers_of_the_first_pass_come_back_in_the_second():
         seeds,
     )
     torch.manual_seed(3)
-    images = torch.cat([model.image_features(part) for part in batch.pixels.split(2)])
-    texts = torch.cat([model.text_features(part) for part in batch.tokens.split(8)])
+    images = torch.cat([model.image_features(part) for part in batch.pixels.split(micro)])
+    texts = torch.cat([model.text_features(part) for part in batch.tokens.split(4 * micro)])
     loss = contrastive_loss(images, texts, batch.positives, model.logit_scale.exp())
     loss.backward()
     expected, scale = gradients(model), model.logit_scale.grad.clone()
     model.logit_scale.grad = None
     after = torch.rand(3)
     torch.manual_seed(3)
-    assert batch_gradients(model, batch, 2, OFF) == pytest.approx(float(loss.detach()), abs=1e-14)
+    assert batch_gradients(model, batch, micro, OFF) == pytest.approx(float(loss.detach()), abs=1e-14)
     assert furthest(gradients(model), expected) < 1e-12 and torch.allclose(model.logit_scale.grad, scale)
     assert torch.equal(torch.rand(3), after)
 

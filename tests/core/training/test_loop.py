@@ -12,11 +12,11 @@ from core.model.lora import LoraConfig, adapter_state, count_parameters
 from core.progress import Silent
 from core.training import checkpoints, loop
 from core.training.augment import augment
-from core.training.checkpoints import BEST, LAST
+from core.training.checkpoints import BEST, LAST, RunState
 from core.training.config import TrainConfig
 from core.training.loop import train
 from core.training.presets import PRESETS, default_config, preset
-from core.training.step import MAX_LOGIT_SCALE, learning_rate
+from core.training.step import MAX_LOGIT_SCALE, learning_rate, make_optimizer, prepare
 
 SHORT = TrainConfig(epochs=3, batch_size=8, learning_rate=3e-3, lora=LoraConfig(rank=4, alpha=8, dropout=0.1), seed=4)
 
@@ -209,6 +209,23 @@ def test_a_finished_run_resumed_gives_its_result_again(tmp_path, new_model, worl
     first = train(one, world, SHORT, tmp_path)
     second = train(two, world, SHORT, tmp_path, resume=tmp_path / LAST)
     assert first == second and equal(weights(one), weights(two))
+
+
+def test_a_checkpoint_holds_scaler_and_random_numbers(tmp_path, new_model):
+    def parts(scale):
+        model = new_model()
+        prepare(model, SHORT)
+        return model.clip, make_optimizer(model, SHORT), torch.amp.GradScaler("cpu", init_scale=scale)
+
+    clip, optimizer, scaler = parts(512.0)
+    scaler.scale(torch.ones(1))
+    torch.manual_seed(6)
+    checkpoints.save_last(tmp_path, clip, optimizer, scaler, RunState(step=7, micro_batch=3), {"data": "a"}, "cpu")
+    expected = torch.rand(3)
+    clip, optimizer, scaler = parts(4.0)
+    state = checkpoints.load_last(tmp_path / LAST, clip, optimizer, scaler, {"data": "a"}, "cpu")
+    assert torch.equal(torch.rand(3), expected) and scaler.get_scale() == 512.0
+    assert state == RunState(step=7, micro_batch=3)
 
 
 def refused(new_model, world, config, folder, resume):
