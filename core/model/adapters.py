@@ -1,8 +1,11 @@
 """Adapter files: a few MB of safetensors that know which base model they belong to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from core.errors import InputError, ModelError
 from core.model.loading import LoadedModel, with_adapter
@@ -58,7 +61,13 @@ def load_adapter(path: Path, model: LoadedModel, strength: float = 1.0) -> Loade
     info = _info(path, about)
     if info.base != model.fingerprint:
         raise ModelError("adapter_wrong_base", file=path.name, wanted=info.model, given=model.spec.name)
-    apply_lora(model.clip, info.config)
+    if not _sound(state, info.config):
+        raise ModelError("adapter_misfit", file=path.name)
+    try:
+        apply_lora(model.clip, info.config)
+    except InputError as error:
+        remove_lora(model.clip)
+        raise ModelError("adapter_misfit", file=path.name) from error
     own = dict(adapters(model.clip))
     wanted = adapter_state(model.clip)
     if {k: v.shape for k, v in wanted.items()} != {k: v.shape for k, v in state.items()}:
@@ -72,6 +81,12 @@ def load_adapter(path: Path, model: LoadedModel, strength: float = 1.0) -> Loade
     return with_adapter(model, fingerprint(state))
 
 
+def _sound(state: Mapping[str, Tensor], config: LoraConfig) -> bool:
+    """Looked at before anything is built, so that a damaged file cannot ask for a rank of a million."""
+    ranks = {t.shape[0] for key, t in state.items() if key.endswith(".lora_A") and t.ndim == 2}
+    return ranks == {config.rank} and all(bool(tensor.isfinite().all()) for tensor in state.values())
+
+
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if not path.is_file():
         raise ModelError("adapter_missing", file=path.name, folder=str(path.absolute().parent))
@@ -83,5 +98,5 @@ def _info(path: Path, about: dict[str, Any]) -> AdapterInfo:
         if about["kind"] != "lora" or about["format"] != FORMAT:
             raise ModelError("adapter_foreign", file=path.name)
         return AdapterInfo(str(about["model"]), str(about["base"]), LoraConfig.from_dict(about["lora"]))
-    except (KeyError, TypeError, InputError) as error:
+    except (KeyError, TypeError, AttributeError, InputError) as error:
         raise ModelError("adapter_foreign", file=path.name) from error

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.model.towers import replace_stacks
+
 _SPLIT = re.compile(r"^(visual\.transformer\.resblocks\.\d+\.attn)\.(q|k|v)_proj\.(weight|bias)$")
 
 
@@ -50,13 +52,15 @@ class SplitAttention(nn.Module):
 
 
 def split_attention(clip: nn.Module) -> None:
-    """Replace every ``nn.MultiheadAttention`` of the vision tower in place, keeping its weights.
+    """Replace every ``nn.MultiheadAttention`` of the vision tower in place, keeping its weights; then the rest
+    that :func:`core.model.towers.replace_stacks` replaces.
 
     A ResNet has none of them and stays as it is.
     """
     for block in getattr(getattr(clip.visual, "transformer", None), "resblocks", ()):
         if isinstance(block.attn, nn.MultiheadAttention):
             block.attn = _split(block.attn)
+    replace_stacks(clip)
 
 
 def _split(joined: nn.MultiheadAttention) -> SplitAttention:

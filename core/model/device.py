@@ -18,10 +18,15 @@ def checked_device(name: str) -> str:
     if name == "auto":
         return best_device()
     try:
-        kind = torch.device(name).type
+        device = torch.device(name)
     except RuntimeError as error:
         raise ModelError("device_missing", device=name) from error
-    if kind == "cuda" and not torch.cuda.is_available():
+    there = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    if (device.index or 0) >= there.get(device.type, 0):
         raise ModelError("device_missing", device=name)
     return name
 

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any, cast
 
 import numpy as np
@@ -104,8 +105,9 @@ def load_model(name_or_file: str, weights_dir: Path, device: str = "cpu") -> Loa
     """Load ``mini``, a released model whose weights lie in ``weights_dir``, or a weight file.
 
     Weights are fp32, frozen and in eval mode. ``device`` may be ``auto``. Raises :class:`ModelError` with
-    ``model_unknown``, ``weights_missing``, ``weights_unsafe``, ``weights_damaged``, ``weights_foreign``,
-    ``weights_misfit``, ``device_missing`` or ``flash_attn``.
+    ``model_unknown``, ``weights_absent`` (of a released model, which can be fetched), ``weights_missing``,
+    ``weights_unsafe``, ``weights_damaged``, ``weights_foreign``, ``weights_misfit``, ``device_missing`` or
+    ``flash_attn``.
     """
     device = checked_device(device)
     path, config = _locate(name_or_file, weights_dir)
@@ -134,13 +136,24 @@ def build_clip(config: Mapping[str, Any], state: Mapping[str, Tensor], file: str
     return clip.requires_grad_(False).eval()
 
 
+def blank_clip(config: Mapping[str, Any]) -> nn.Module:
+    """The model's modules and shapes as :func:`build_clip` gives them, without any memory behind them."""
+    with torch.device("meta"):
+        clip: nn.Module = _clip_class()(**config)
+    split_attention(clip)
+    return clip.requires_grad_(False).eval()
+
+
 def _clip_class() -> Any:
     try:
         from cn_clip.clip.model import CLIP
-    except ImportError as error:
-        if "flash_attn" in str(error):
+    except Exception as error:
+        # cn_clip imports flash-attn wherever it finds one, and one built for another torch raises what it likes
+        if "flash_attn" in str(error) or any("flash_attn" in str(f.filename) for f in extract_tb(error.__traceback__)):
             raise ModelError("flash_attn") from error
-        raise ModelError("cn_clip_missing", reason=str(error)) from error
+        if isinstance(error, ImportError):
+            raise ModelError("cn_clip_missing", reason=str(error)) from error
+        raise
     return CLIP
 
 
@@ -158,7 +171,8 @@ def _locate(name: str, weights_dir: Path) -> tuple[Path, dict[str, Any] | None]:
             raise ModelError("weights_missing", model=path.stem, file=path.name, folder=folder)
         raise ModelError("model_unknown", model=name, known=", ".join((MINI, *RELEASED)))
     if not path.is_file():
-        raise ModelError("weights_missing", model=name, file=path.name, folder=str(path.absolute().parent))
+        code = "weights_absent" if name in RELEASED else "weights_missing"
+        raise ModelError(code, model=name, file=path.name, folder=str(path.absolute().parent))
     return path, config
 
 

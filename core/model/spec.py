@@ -29,22 +29,29 @@ MINI_WEIGHTS = "mini.safetensors"
 
 @dataclass(frozen=True)
 class Release:
-    """A model released by the makers of Chinese-CLIP; ``vision`` and ``text`` name cn_clip's JSON files."""
+    """A model released by the makers of Chinese-CLIP.
+
+    ``vision`` and ``text`` name cn_clip's JSON files, ``repository`` is where both hubs keep ``file``.
+    """
 
     name: str
+    repository: str
     file: str
     vision: str
     text: str
 
 
+_BASE, _LARGE = "RoBERTa-wwm-ext-base-chinese", "RoBERTa-wwm-ext-large-chinese"
 RELEASED: dict[str, Release] = {
     release.name: release
     for release in (
-        Release("ViT-B-16", "clip_cn_vit-b-16.pt", "ViT-B-16", "RoBERTa-wwm-ext-base-chinese"),
-        Release("ViT-L-14", "clip_cn_vit-l-14.pt", "ViT-L-14", "RoBERTa-wwm-ext-base-chinese"),
-        Release("ViT-L-14-336", "clip_cn_vit-l-14-336.pt", "ViT-L-14-336", "RoBERTa-wwm-ext-base-chinese"),
-        Release("ViT-H-14", "clip_cn_vit-h-14.pt", "ViT-H-14", "RoBERTa-wwm-ext-large-chinese"),
-        Release("RN50", "clip_cn_rn50.pt", "RN50", "RBT3-chinese"),
+        Release("ViT-B-16", "chinese-clip-vit-base-patch16", "clip_cn_vit-b-16.pt", "ViT-B-16", _BASE),
+        Release("ViT-L-14", "chinese-clip-vit-large-patch14", "clip_cn_vit-l-14.pt", "ViT-L-14", _BASE),
+        Release(
+            "ViT-L-14-336", "chinese-clip-vit-large-patch14-336px", "clip_cn_vit-l-14-336.pt", "ViT-L-14-336", _BASE
+        ),
+        Release("ViT-H-14", "chinese-clip-vit-huge-patch14", "clip_cn_vit-h-14.pt", "ViT-H-14", _LARGE),
+        Release("RN50", "chinese-clip-rn50", "clip_cn_rn50.pt", "RN50", "RBT3-chinese"),
     )
 }
 LARGEST_FIRST = ("ViT-H-14", "ViT-L-14-336", "ViT-L-14", "ViT-B-16", "RN50")

@@ -10,6 +10,8 @@ from torch.nn import functional as F
 
 ZOOM = 0.9
 LIGHT = 0.1
+_AT_ONCE = 32
+"""Pictures resampled together: the float copies of a large batch would be the peak of a small card's memory."""
 
 
 def augment(pixels: Tensor, rng: np.random.Generator) -> Tensor:
@@ -21,10 +23,16 @@ def augment(pixels: Tensor, rng: np.random.Generator) -> Tensor:
     theta[:, 0, 0] = theta[:, 1, 1] = zoom
     theta[:, :, 2] = shift
     light = rng.uniform(1 - LIGHT, 1 + LIGHT, n)
-    device = pixels.device
-    grid = F.affine_grid(
-        torch.tensor(theta, dtype=torch.float32, device=device), list(pixels.shape), align_corners=False
+    parts = zip(
+        pixels.split(_AT_ONCE),
+        torch.tensor(theta, dtype=torch.float32).split(_AT_ONCE),
+        torch.tensor(light, dtype=torch.float32).split(_AT_ONCE),
+        strict=True,
     )
+    return torch.cat([_changed(part, where.to(part.device), how.to(part.device)) for part, where, how in parts])
+
+
+def _changed(pixels: Tensor, theta: Tensor, light: Tensor) -> Tensor:
+    grid = F.affine_grid(theta, list(pixels.shape), align_corners=False)
     moved = F.grid_sample(pixels.float(), grid, padding_mode="border", align_corners=False)
-    moved = moved * torch.tensor(light, dtype=torch.float32, device=device).view(-1, 1, 1, 1)
-    return moved.round_().clamp_(0, 255).to(torch.uint8)
+    return (moved * light.view(-1, 1, 1, 1)).round_().clamp_(0, 255).to(torch.uint8)

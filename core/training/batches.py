@@ -1,14 +1,15 @@
-"""Batches of unique pictures, each with one of its texts in rotation.
+"""Batches of unique pictures, each with one of its texts in rotation or with all of them.
 
-Two texts of one picture in a batch would be false negatives of each other under plain InfoNCE, and encoding a
-picture twice wastes the larger half of a step.
+Two texts of one picture in a batch would be false negatives of each other under plain InfoNCE (here targets go by
+picture, so they are both right), and encoding a picture twice wastes the larger half of a step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from core.training.config import TextsPerImage
 from core.training.data import Indices, TrainingData
 
 
@@ -20,29 +21,33 @@ class Batch:
     texts: Indices
 
 
-def epoch_batches(data: TrainingData, size: int, seed: int, epoch: int) -> list[Batch]:
+def epoch_batches(
+    data: TrainingData, size: int, seed: int, epoch: int, texts_per_image: TextsPerImage = "one"
+) -> list[Batch]:
     """The batches of an epoch, every paired picture once; the same for the same ``seed`` and ``epoch``.
 
-    Batches are nearly equal in size, at most ``size``, so that none is left with a single picture to
-    contrast.
+    Batches are nearly equal in size, at most ``size`` paired pictures, so that none is left with a single picture
+    to contrast; a size beyond the data gives one batch. Rejected texts and pictures come into the batches of the
+    pictures and texts they were rejected for, in rotation too.
     """
     order = np.random.default_rng([seed, epoch]).permutation(data.paired_images)
-    chosen = _rotation(data.image_texts, seed, epoch)
+    starts = np.random.default_rng([seed]).integers(0, 2**31, len(data.image_texts))
     count = -(-len(order) // size)
     parts = np.array_split(order, min(count, max(1, len(order) // 2)))
-    return [Batch(part, np.unique([chosen[i] for i in part]).astype(np.int64)) for part in parts]
+
+    def chosen(items: Sequence[int], start: int) -> Sequence[int]:
+        # all of them come by before one comes again
+        return items if texts_per_image == "all" or not items else [items[(start + epoch) % len(items)]]
+
+    batches = []
+    for part in parts:
+        own = _unique(text for i in part for text in chosen(data.image_texts[i], int(starts[i])))
+        wrong_images = [i for text in own for i in chosen(data.wrong_images.get(int(text), ()), 0)]
+        wrong_texts = [text for i in part for text in chosen(data.wrong_texts.get(int(i), ()), int(starts[i]))]
+        images = np.concatenate([part, _unique(wrong_images)])
+        batches.append(Batch(images, _unique([*own, *wrong_texts])))
+    return batches
 
 
-def _rotation(image_texts: Sequence[Sequence[int]], seed: int, epoch: int) -> list[int]:
-    """For each picture the text of this epoch: all of its texts come by before one comes again."""
-    rng = np.random.default_rng([seed])
-    chosen = []
-    for texts in image_texts:
-        start = int(rng.integers(len(texts))) if texts else 0
-        chosen.append(texts[(start + epoch) % len(texts)] if texts else -1)
-    return chosen
-
-
-def steps_per_epoch(batches: int, accumulation: int) -> int:
-    """Optimiser steps of an epoch; accumulation beyond the number of batches is clamped."""
-    return -(-batches // min(accumulation, batches))
+def _unique(items: Iterable[int]) -> Indices:
+    return np.unique(np.fromiter(items, dtype=np.int64))

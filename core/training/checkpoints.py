@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from core.errors import InputError, StorageError
 from core.model.files import replacing
+from core.training.gradcache import rng_state, set_rng_state
 
 BEST = "best.pt"
 LAST = "last.pt"
@@ -20,27 +21,31 @@ LAST = "last.pt"
 class RunState:
     """Where a run stands, in plain values. ``epoch`` counts from 1; ``step`` counts the whole run's steps.
 
-    ``history`` holds one dict an epoch, the first of them epoch 0, the untuned model.
+    ``threads`` and ``micro_batch`` are those of its beginning or of the latest change; both decide on last digits.
+    ``history`` holds one dict an epoch, the first of them epoch 0, the untuned model; ``notes`` what changed on
+    the way: ``{"step", "what": "threads" | "micro_batch", "before", "now"}``.
     """
 
     epoch: int = 1
     step_in_epoch: int = 0
     step: int = 0
     threads: int = 0
+    micro_batch: int = 0
     loss_sum: float = 0.0
     seconds: float = 0.0
     best_epoch: int = 0
     best_score: float = -1.0
     history: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
+
+    def note(self, what: str, before: int, now: int) -> None:
+        """Remember that ``what`` is ``now`` from the next step on."""
+        self.notes.append({"step": self.step + 1, "what": what, "before": before, "now": now})
 
 
 def trainable_state(module: nn.Module) -> dict[str, Tensor]:
-    """What training changes: trainable parameters, and the running means of norms that are trained."""
-    state = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
-    for prefix, part in module.named_modules():
-        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.weight.requires_grad:
-            state.update({f"{prefix}.{name}": buffer for name, buffer in part.named_buffers()})
-    return state
+    """What training changes: the trainable parameters."""
+    return {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
 
 
 def load_trainable(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
@@ -51,6 +56,13 @@ def load_trainable(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(weights[name])
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what a killed process had begun to write."""
+    for file in (BEST, LAST):
+        for part in folder.glob(f".{file}.*.part"):
+            part.unlink(missing_ok=True)
 
 
 def save_best(folder: Path, module: nn.Module, epoch: int) -> None:
@@ -72,16 +84,16 @@ def save_last(
     scaler: torch.amp.GradScaler,
     state: RunState,
     identity: Mapping[str, Any],
+    device: str,
 ) -> None:
     """Keep everything that the rest of the run depends on; ``identity`` says which run on which data."""
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     content = {
         "identity": dict(identity),
         "state": asdict(state),
         "weights": trainable_state(module),
         "optimizer": optimizer.state_dict(),
         "scaler": scaler.state_dict(),
-        "rng": {"cpu": torch.get_rng_state(), "cuda": cuda},
+        "rng": list(rng_state(device)),
     }
     _save(folder / LAST, content)
 
@@ -92,8 +104,9 @@ def load_last(
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
     identity: Mapping[str, Any],
+    device: str,
 ) -> RunState:
-    """Restore a run from its checkpoint, random number generators included.
+    """Restore a run from its checkpoint, random number generators included (the device's where it is the same kind).
 
     Raises :class:`InputError` ``resume_mismatch`` when base model, options or data are not those it was
     started with.
@@ -105,10 +118,10 @@ def load_last(
     load_trainable(module, content["weights"])
     optimizer.load_state_dict(content["optimizer"])
     scaler.load_state_dict(content["scaler"])
-    torch.set_rng_state(content["rng"]["cpu"])
-    cuda = content["rng"]["cuda"]
-    if cuda and torch.cuda.is_available() and len(cuda) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(cuda)
+    host, own = content["rng"]
+    now = rng_state(device)[1]
+    fits = own is not None and now is not None and own.shape == now.shape
+    set_rng_state(device, (host, own if fits else None))
     return RunState(**content["state"])
 
 

@@ -7,13 +7,17 @@ from core.errors import InputError
 from core.model.lora import LoraConfig
 
 Method = Literal["lora", "full"]
+TextsPerImage = Literal["one", "all"]
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Options of a run. ``batch_size`` images a micro-batch, ``accumulation`` of them a step.
+    """Options of a run. ``batch_size`` × ``accumulation`` pictures are contrasted with each other in a step.
 
-    ``warmup`` is a share of all steps; ``precision`` auto, fp32, bf16 or fp16 (weights stay fp32). Raises
+    How many of them are computed at once is found by the memory guard (core/training/memory.py) and changes
+    nothing but time and memory; ``memory_gb`` caps that memory (0: what the machine has). ``texts_per_image``:
+    one of a picture's texts in rotation, or all. ``warmup`` is a share of all steps; ``patience`` epochs without a
+    better recall end the run (0: never); ``precision`` auto, fp32, bf16 or fp16 (weights stay fp32). Raises
     :class:`InputError` (``train_config``) for values that make no sense.
     """
 
@@ -21,12 +25,16 @@ class TrainConfig:
     epochs: int = 10
     batch_size: int = 32
     accumulation: int = 1
+    texts_per_image: TextsPerImage = "one"
     learning_rate: float = 1e-4
     weight_decay: float = 0.01
     warmup: float = 0.1
     clip_norm: float = 1.0
     precision: str = "auto"
     augment: bool = False
+    patience: int = 0
+    checkpointing: bool = False
+    memory_gb: float = 0.0
     seed: int = 0
     lora: LoraConfig = field(default_factory=LoraConfig)
 
@@ -36,6 +44,9 @@ class TrainConfig:
             "epochs": self.epochs >= 1,
             "batch_size": self.batch_size >= 2,
             "accumulation": self.accumulation >= 1,
+            "texts_per_image": self.texts_per_image in ("one", "all"),
+            "patience": self.patience >= 0,
+            "memory_gb": self.memory_gb >= 0,
             "learning_rate": self.learning_rate > 0,
             "weight_decay": self.weight_decay >= 0,
             "warmup": 0 <= self.warmup < 1,
@@ -46,6 +57,11 @@ class TrainConfig:
         for name, good in checks.items():
             if not good:
                 raise InputError("train_config", field=name, value=getattr(self, name))
+
+    @property
+    def effective_batch(self) -> int:
+        """Pictures that are contrasted with each other in a step."""
+        return self.batch_size * self.accumulation
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; :meth:`from_dict` gives the configuration back."""

@@ -17,19 +17,23 @@ import torch
 
 from core.errors import ModelError
 from core.model.device import autocast_dtype
+from core.model.dropout import seed_dropout
 from core.model.loading import LoadedModel
-from core.model.lora import apply_lora, count_parameters, remove_lora
+from core.model.lora import count_parameters
 from core.progress import Progress, Silent, stop_if_asked
-from core.training.batches import Batch, epoch_batches, steps_per_epoch
-from core.training.checkpoints import RunState, load_best, load_last, save_best, save_last
+from core.training.batches import Batch, epoch_batches
+from core.training.checkpoints import RunState, clear_unfinished, load_best, load_last, save_best, save_last
 from core.training.config import TrainConfig
 from core.training.data import TrainingData
+from core.training.gradcache import batch_gradients, rng_state, set_rng_state
+from core.training.memory import capped, find_micro_batch, guarded, memory_used, out_of_memory, release
 from core.training.step import (
     ContrastiveModel,
-    accumulate_gradients,
     apply_step,
     learning_rate,
     make_optimizer,
+    prepare,
+    step_input,
     train_mode,
 )
 
@@ -39,33 +43,31 @@ Validate = Callable[[], Mapping[str, Any]]
 """Evaluates the model as it stands; the answer holds at least ``mean_recall`` in per cent."""
 Listener = Callable[[dict[str, Any]], None]
 
+CHECKPOINT_SECONDS = 300.0
+"""A killed run of long epochs loses no more than this."""
+
 
 @dataclass(frozen=True)
 class TrainResult:
     """A finished run; the model holds the weights of ``best_epoch``.
 
-    ``chosen_by`` is ``mean_recall``, or ``last`` when there was nothing to validate on. ``history`` has one
-    dict an epoch, beginning with epoch 0, the untuned model (when there was a validation).
+    ``chosen_by`` is ``mean_recall``, or ``last`` when there was nothing to validate on. ``epochs`` were trained,
+    fewer than planned when the run ``ended_early`` (patience). ``history`` has one dict an epoch, beginning with
+    epoch 0, the untuned model (when there was a validation); ``notes`` say where threads or micro-batch changed.
     """
 
     best_epoch: int
     chosen_by: str
     epochs: int
+    ended_early: bool
     steps: int
     trainable: int
     total: int
     seconds: float
     threads: int
+    micro_batch: int
     history: list[dict[str, Any]]
-
-
-def prepare(model: LoadedModel, config: TrainConfig) -> None:
-    """Make trainable what the method trains: fresh adapters on a frozen base, or every weight."""
-    if config.method == "lora":
-        apply_lora(model.clip, config.lora, config.seed)
-    else:
-        remove_lora(model.clip)
-        model.clip.requires_grad_(True)
+    notes: list[dict[str, Any]]
 
 
 def train(
@@ -79,24 +81,36 @@ def train(
     on_epoch: Listener | None = None,
     progress: Progress | None = None,
     resume: Path | None = None,
+    micro_batch: int | None = None,
 ) -> TrainResult:
     """Tune ``model`` in place; ``folder`` receives ``best.pt`` and ``last.pt``, each written atomically.
 
-    ``on_step`` hears step, epoch, loss, lr, logit_scale, gradient, images_per_second, seconds; ``on_epoch``
-    epoch, loss, best and what ``valid`` said. A resumed run repeats the steps after its checkpoint under the
-    same numbers. Among the epochs trained the one with the best ``mean_recall`` is chosen (epoch 0 is
-    reported, never chosen). When asked to stop it writes ``last.pt`` at the end of the step and raises
-    :class:`core.errors.Stopped`.
+    ``micro_batch`` pictures are computed at once; without it a probe finds what fits, and a resumed run keeps what
+    it had. ``on_step`` hears step, epoch, loss, lr, logit_scale, gradient, micro_batch, memory (peak bytes or
+    None), images_per_second, texts_per_second, seconds; ``on_epoch`` epoch, loss, best and what ``valid`` said. A
+    resumed run repeats the steps after its checkpoint under the same numbers. Among the epochs trained the one with
+    the best ``mean_recall`` is chosen (epoch 0 is reported, never chosen). When asked to stop it writes ``last.pt``
+    at the end of the step and raises :class:`core.errors.Stopped`.
 
-    Raises :class:`ModelError` ``training_diverged``; :class:`InputError` ``resume_mismatch``,
-    ``checkpoint_missing``; :class:`StorageError` ``file_not_written``. What was the best until then stays on
-    disk.
+    Raises :class:`ModelError` ``training_diverged``, ``memory_too_small``; :class:`InputError` ``resume_mismatch``,
+    ``checkpoint_missing``, ``checkpoint_damaged``; :class:`StorageError` ``file_not_written``. What was the best
+    until then stays on disk.
     """
     torch.manual_seed(config.seed)
     prepare(model, config)
-    identity = {"base": model.fingerprint, "options": config.to_dict(), "data": data.signature()}
+    identity = {
+        "base": model.fingerprint,
+        "options": config.to_dict(),
+        "data": data.signature(),
+        "valid": valid is not None,
+    }
     run = _Run(model, data, config, folder, identity, valid, on_step, on_epoch, progress or Silent())
-    return run.go(resume)
+    with capped(model.device, config.memory_gb):
+        try:
+            return run.go(resume, micro_batch)
+        finally:
+            seed_dropout(model.clip, "vision", None)
+            seed_dropout(model.clip, "text", None)
 
 
 class _Run:
@@ -120,51 +134,77 @@ class _Run:
         self.optimizer = make_optimizer(model, config)
         half = autocast_dtype(model.device, config.precision) == torch.float16
         self.scaler = torch.amp.GradScaler(torch.device(model.device).type, enabled=half)
-        batches = len(epoch_batches(data, config.batch_size, config.seed, 1))
-        self.group = min(config.accumulation, batches)
-        self.steps_an_epoch = steps_per_epoch(batches, config.accumulation)
-        self.total = self.steps_an_epoch * config.epochs
+        self.total = len(self._batches(1)) * config.epochs
         self.state = RunState(threads=torch.get_num_threads())
+        self.saved_at = time.monotonic()
 
-    def go(self, resume: Path | None) -> TrainResult:
-        threads = torch.get_num_threads()
+    def go(self, resume: Path | None, micro_batch: int | None) -> TrainResult:
+        clear_unfinished(self.folder)
         if resume is not None:
-            self._restore(resume, threads)
-        elif self.valid is not None:
-            self._close_epoch({"epoch": 0, "untuned": True, **self.valid()})
-        for epoch in range(self.state.epoch, self.config.epochs + 1):
-            self._epoch(epoch)
+            self._restore(resume)
+        else:
+            self.state.micro_batch = micro_batch or self._fitting()
+            if self.valid is not None:
+                self.model.clip.eval()
+                self._close_epoch({"epoch": 0, "untuned": True, **self.valid()})
+        while self.state.epoch <= self.config.epochs and not self._exhausted():
+            self._epoch(self.state.epoch)
         load_best(self.folder, self.model.clip)
         self.model.clip.eval()
         trainable, total = count_parameters(self.model.clip)
         return TrainResult(
             best_epoch=self.state.best_epoch,
             chosen_by="last" if self.valid is None else "mean_recall",
-            epochs=self.config.epochs,
+            epochs=self.state.epoch - 1,
+            ended_early=self.state.epoch <= self.config.epochs,
             steps=self.state.step,
             trainable=trainable,
             total=total,
             seconds=self.state.seconds,
-            threads=threads,
+            threads=self.state.threads,
+            micro_batch=self.state.micro_batch,
             history=self.state.history,
+            notes=self.state.notes,
         )
 
-    def _restore(self, path: Path, threads: int) -> None:
-        identity = {**self.identity, "valid": self.valid is not None}
-        self.state = load_last(path, self.model.clip, self.optimizer, self.scaler, identity)
-        if self.state.threads != threads:
-            log.warning("Threads were %d, now %d: last digits may differ.", self.state.threads, threads)
+    def _batches(self, epoch: int) -> list[Batch]:
+        config = self.config
+        return epoch_batches(self.data, config.effective_batch, config.seed, epoch, config.texts_per_image)
+
+    def _fitting(self) -> int:
+        state = rng_state(self.model.device)
+        train_mode(self.model.clip.modules(), self.model.clip)
+        size, peak = find_micro_batch(self.model, self.data, self.tokens, self.config)
+        set_rng_state(self.model.device, state)
+        log.info("%d pictures at a time, about %d MB at the peak.", size, peak >> 20)
+        return size
+
+    def _restore(self, path: Path) -> None:
+        self.state = load_last(
+            path, self.model.clip, self.optimizer, self.scaler, self.identity, device=self.model.device
+        )
+        before, now = self.state.threads, torch.get_num_threads()
+        if before != now:
+            log.warning("Threads were %d, now %d: last digits may differ.", before, now)
+            self.state.note("threads", before, now)
+            self.state.threads = now
+
+    def _exhausted(self) -> bool:
+        """Whether the recall has not risen for too many epochs."""
+        waited = self.state.epoch - 1 - self.state.best_epoch
+        return self.valid is not None and 0 < self.config.patience <= waited
 
     def _epoch(self, epoch: int) -> None:
         state = self.state
-        batches = epoch_batches(self.data, self.config.batch_size, self.config.seed, epoch)
-        groups = [batches[i : i + self.group] for i in range(0, len(batches), self.group)]
+        batches = self._batches(epoch)
         train_mode(self.model.clip.modules(), self.model.clip)
-        for group in groups[state.step_in_epoch :]:
-            self._step(epoch, group)
+        for batch in batches[state.step_in_epoch :]:
+            self._step(epoch, batch)
             if self.progress.should_stop():
                 self._save_last()
                 stop_if_asked(self.progress)
+            if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
+                self._save_last()
         self.model.clip.eval()
         said = dict(self.valid()) if self.valid is not None else {}
         score = float(said["mean_recall"]) if self.valid is not None else float(epoch)
@@ -172,7 +212,7 @@ class _Run:
         if best:
             save_best(self.folder, self.model.clip, epoch)
             state.best_epoch, state.best_score = epoch, score
-        loss = state.loss_sum / len(groups)
+        loss = state.loss_sum / len(batches)
         state.epoch, state.step_in_epoch, state.loss_sum = epoch + 1, 0, 0.0
         self._close_epoch({"epoch": epoch, "loss": loss, "best": best, **said})
 
@@ -182,15 +222,14 @@ class _Run:
         if self.on_epoch:
             self.on_epoch(self.state.history[-1])
 
-    def _step(self, epoch: int, group: list[Batch]) -> None:
+    def _step(self, epoch: int, batch: Batch) -> None:
         state, config = self.state, self.config
         began = time.perf_counter()
         rate = learning_rate(state.step, self.total, config)
-        rng = np.random.default_rng([config.seed, epoch, state.step])
-        loss = accumulate_gradients(self.model, self.data, self.tokens, group, config, self.scaler, rng)
+        loss = self._gradients(epoch, batch)
         if not math.isfinite(loss):
             raise ModelError("training_diverged", step=state.step, epoch=epoch)
-        gradient = apply_step(self.model, self.optimizer, self.scaler, rate, config.clip_norm)
+        gradient = self._move(rate)
         took = time.perf_counter() - began
         state.step, state.step_in_epoch = state.step + 1, state.step_in_epoch + 1
         state.loss_sum, state.seconds = state.loss_sum + loss, state.seconds + took
@@ -202,14 +241,47 @@ class _Run:
                     "loss": loss,
                     "lr": rate,
                     "logit_scale": float(self.model.logit_scale.detach().exp()),
-                    "gradient": gradient,
-                    "images_per_second": sum(len(batch.images) for batch in group) / took,
+                    "gradient": gradient if math.isfinite(gradient) else None,
+                    "micro_batch": state.micro_batch,
+                    "memory": memory_used(self.model.device),
+                    "images_per_second": len(batch.images) / took,
+                    "texts_per_second": len(batch.texts) / took,
                     "seconds": state.seconds,
                 }
             )
         said = {"epoch": epoch, "epochs": config.epochs, "loss": round(loss, 3)}
         self.progress.report(state.step, self.total, "progress.train_step", **said)
 
+    def _gradients(self, epoch: int, batch: Batch) -> float:
+        """The gradients of a step in parts that fit; a repeated attempt draws the same random numbers."""
+        state, config, device = self.state, self.config, self.model.device
+        before = rng_state(device)
+
+        def attempt(micro_batch: int) -> float:
+            set_rng_state(device, before)
+            self.optimizer.zero_grad(set_to_none=True)
+            rng = np.random.default_rng([config.seed, epoch, state.step])
+            inputs = step_input(self.data, self.tokens, batch, device, rng, augmented=config.augment)
+            return batch_gradients(self.model, inputs, micro_batch, self.scaler, config.precision)
+
+        loss, fitted = guarded(attempt, state.micro_batch, device)
+        if fitted != state.micro_batch:
+            log.warning("Memory ran out with %d pictures at a time; now %d.", state.micro_batch, fitted)
+            state.note("micro_batch", state.micro_batch, fitted)
+            state.micro_batch = fitted
+        return loss
+
+    def _move(self, rate: float) -> float:
+        try:
+            return apply_step(self.model, self.optimizer, self.scaler, rate, self.config.clip_norm)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            release(self.model.device)
+            raise ModelError("memory_too_small", device=self.model.device) from error
+
     def _save_last(self) -> None:
-        identity = {**self.identity, "valid": self.valid is not None}
-        save_last(self.folder, self.model.clip, self.optimizer, self.scaler, self.state, identity)
+        self.saved_at = time.monotonic()
+        save_last(
+            self.folder, self.model.clip, self.optimizer, self.scaler, self.state, self.identity, self.model.device
+        )

@@ -16,21 +16,24 @@ PRESETS: dict[str, TrainConfig] = {
     # the user's plan: r 4, alpha 16, lr 1e-4, weight decay 0.01, 30 epochs, batch 8 × 4
     "plan": TrainConfig(epochs=30, batch_size=8, accumulation=4, learning_rate=1e-4, lora=LoraConfig(rank=4, alpha=16)),
     "quick": TrainConfig(epochs=3, batch_size=32, learning_rate=2e-4, lora=LoraConfig(rank=4, alpha=16)),
-    # about 85 MB of activations a picture with ViT-B-16 in half precision: 16 leave room on a 6 GB card
+    # a 6 GB card also draws the screen; a large batch in parts that fit
     "laptop_6gb": TrainConfig(
         epochs=15,
         batch_size=16,
-        accumulation=2,
+        accumulation=4,
         learning_rate=1e-4,
         augment=True,
+        patience=5,
+        memory_gb=5.5,
         lora=LoraConfig(rank=8, alpha=16),
     ),
-    # few pairs and much to lose: small steps, dropout, augmentation
+    # few pairs and much to lose: small steps, dropout, augmentation, an early end
     "careful": TrainConfig(
         epochs=20,
         batch_size=32,
         learning_rate=5e-5,
         augment=True,
+        patience=5,
         lora=LoraConfig(rank=2, alpha=4, dropout=0.25, rslora=True, targets=("q", "k", "v")),
     ),
     MINI: TrainConfig(

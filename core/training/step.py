@@ -1,18 +1,20 @@
-"""One optimiser step: the gradients of its micro-batches, and how far to move."""
+"""What goes into one optimiser step, and how far it moves."""
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.model.lora import apply_lora, remove_lora
+from core.model.towers import set_checkpointing
 from core.training.augment import augment
 from core.training.batches import Batch
 from core.training.config import TrainConfig
 from core.training.data import TrainingData
-from core.training.loss import contrastive_loss
 
 MAX_LOGIT_SCALE = math.log(100)
 """CLIP's own limit: beyond it training becomes unstable."""
@@ -43,32 +45,46 @@ class ContrastiveModel(Protocol):
         """Unit-length features of token ids, with gradients."""
 
 
-def accumulate_gradients(
-    model: ContrastiveModel,
-    data: TrainingData,
-    tokens: Tensor,
-    batches: Sequence[Batch],
-    config: TrainConfig,
-    scaler: torch.amp.GradScaler,
-    rng: np.random.Generator,
-) -> float:
-    """Add the gradients of the mean loss over micro-batches to the parameters; returns that loss.
+@dataclass(frozen=True)
+class StepInput:
+    """A batch on its device: ``pixels`` uint8 [n, 3, r, r], ``tokens`` int64 [m, length], ``positives`` bool [n, m].
 
-    Each micro-batch is contrasted within itself: accumulating saves memory but makes no larger contrastive
-    batch.
+    ``image_seeds`` and ``text_seeds``, int32, decide each sample's dropout (core/model/dropout.py).
     """
-    total = 0.0
-    for batch in batches:
-        pixels = torch.from_numpy(np.array(data.pixels[batch.images])).to(model.device, non_blocking=True)
-        if config.augment:
-            pixels = augment(pixels, rng)
-        images = model.image_features(pixels, config.precision)
-        texts = model.text_features(tokens[torch.from_numpy(batch.texts)], config.precision)
-        positives = torch.from_numpy(data.positives(batch.images, batch.texts)).to(images.device)
-        loss = contrastive_loss(images, texts, positives, model.logit_scale.exp()) / len(batches)
-        scaler.scale(loss).backward()
-        total += float(loss.detach())
-    return total
+
+    pixels: Tensor
+    tokens: Tensor
+    positives: Tensor
+    image_seeds: Tensor
+    text_seeds: Tensor
+
+
+def step_input(
+    data: TrainingData, tokens: Tensor, batch: Batch, device: str, rng: np.random.Generator, *, augmented: bool
+) -> StepInput:
+    """Fetch a batch; augmentation and dropout seeds come from ``rng``, so the same ``rng`` gives the same step."""
+    pixels = torch.from_numpy(np.array(data.pixels[batch.images])).to(device, non_blocking=True)
+    return StepInput(
+        pixels=augment(pixels, rng) if augmented else pixels,
+        tokens=tokens[torch.from_numpy(batch.texts)].to(device),
+        positives=torch.from_numpy(data.positives(batch.images, batch.texts)).to(device),
+        image_seeds=_seeds(rng, len(batch.images), device),
+        text_seeds=_seeds(rng, len(batch.texts), device),
+    )
+
+
+def _seeds(rng: np.random.Generator, count: int, device: str) -> Tensor:
+    return torch.from_numpy(rng.integers(0, 2**31, count, dtype=np.int32)).to(device)
+
+
+def prepare(model: ContrastiveModel, config: TrainConfig) -> None:
+    """Make trainable what the method trains: fresh adapters on a frozen base, or every weight."""
+    if config.method == "lora":
+        apply_lora(model.clip, config.lora, config.seed)
+    else:
+        remove_lora(model.clip)
+        model.clip.requires_grad_(True)
+    set_checkpointing(model.clip, config.checkpointing)
 
 
 def make_optimizer(model: ContrastiveModel, config: TrainConfig) -> torch.optim.AdamW:
@@ -103,7 +119,10 @@ def apply_step(
     rate: float,
     clip_norm: float,
 ) -> float:
-    """Move the parameters along their gradients, clipped; returns the gradient's length before clipping."""
+    """Move the parameters along their gradients, clipped; returns the gradient's length before clipping.
+
+    In fp16 a step whose gradients overflowed is left out and its length is infinite.
+    """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for group in optimizer.param_groups:
         group["lr"] = rate
@@ -119,8 +138,12 @@ def apply_step(
 
 
 def train_mode(modules: Iterable[nn.Module], clip: nn.Module) -> None:
-    """Training mode, except for batch norms that are frozen: their running means belong to the base model."""
+    """Training mode, except for batch norms: their running means stay the base model's.
+
+    The mean of a micro-batch is not the mean of the batch, so a norm that used it would make the result depend on
+    how a batch is cut.
+    """
     clip.train()
     for module in modules:
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and not module.weight.requires_grad:
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()

@@ -1,4 +1,4 @@
-"""``songclip dataset``, ``train``, ``evaluate``, ``ablate`` and ``search``."""
+"""``songclip models``, ``dataset``, ``train``, ``evaluate``, ``ablate`` and ``search``."""
 
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,48 @@ from workbench.jobs.running import run_in_foreground
 
 def register(root: click.Group) -> None:
     """Add the commands to ``songclip``."""
+    _models(root)
     _dataset(root)
     _train(root)
     _measure(root)
     _search(root)
+
+
+def _models(root: click.Group) -> None:
+    @root.group("models")
+    def models() -> None:
+        """The released Chinese-CLIP models and their weights."""
+
+    @command(models, "list")
+    def show(context: Context) -> Answer:
+        """Which weights are here, and what to do about those that are not."""
+        from workbench.tasks.models import weights
+
+        rows = weights(context.home)
+        lines = [
+            context.say("models_line.present", model=row["model"], megabytes=row["size"] // 10**6, path=row["path"])
+            if row["present"]
+            else context.say("models_line.absent", model=row["model"], file=row["file"], folder=row["folder"])
+            for row in rows
+        ]
+        return Answer({"models": rows}, tuple(lines))
+
+    @command(models, "download")
+    @click.argument("name")
+    @click.option(
+        "--from", "source", type=click.Choice(["huggingface", "modelscope"]), default="huggingface", show_default=True
+    )
+    def download(context: Context, name: str, source: str) -> Answer:
+        """Fetch a model's weights (some hundred MB); a broken download goes on where it stopped."""
+        from workbench.tasks import models as task
+
+        result = task.download(context.home, name, source, Bar(context))
+        details = {"model": name, "path": result["path"], "megabytes": result["size"] // 10**6}
+        if not result["fetched"]:
+            line = context.say("models_line.there", **details)
+        else:
+            line = context.say("models_line.fetched" if result["sha256"] else "models_line.fetched_unsigned", **details)
+        return Answer(result, (line,))
 
 
 def _dataset(root: click.Group) -> None:

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
 from core.errors import NotFoundError
+from core.progress import Progress
 from db.experiments import Runs
 from db.home import Home
 
@@ -51,6 +52,40 @@ def model_names(home: Home) -> list[str]:
     from core.model.spec import MINI
 
     return [MINI, *(file.model for file in weights_present(home.weights))]
+
+
+def weights(home: Home) -> list[dict[str, Any]]:
+    """Every base model there is, mini first: its file, whether it is here, and its size in bytes where it is."""
+    from core.model.spec import LARGEST_FIRST, MINI, MINI_FOLDER, MINI_WEIGHTS, RELEASED
+
+    files = [(MINI, MINI_FOLDER / MINI_WEIGHTS)]
+    files += [(name, home.weights / RELEASED[name].file) for name in reversed(LARGEST_FIRST)]
+    return [
+        {
+            "model": name,
+            "file": path.name,
+            "folder": str(path.parent),
+            "path": str(path),
+            "present": path.is_file(),
+            "size": path.stat().st_size if path.is_file() else None,
+        }
+        for name, path in files
+    ]
+
+
+def download(home: Home, model: str, source: str, progress: Progress) -> dict[str, Any]:
+    """Fetch the weights of a released model into the home; raises as :func:`core.model.download.download_weights`."""
+    from core.model.download import download_weights
+
+    got = download_weights(model, home.weights, source, progress=progress)
+    return {
+        "model": got.model,
+        "path": str(got.path),
+        "size": got.size,
+        "fetched": got.fetched,
+        "source": source if got.fetched else None,
+        "sha256": got.sha256 or None,
+    }
 
 
 def load(home: Home, db: Database, *, model: str = "", run: str = "", device: str = "auto") -> "LoadedModel":

@@ -190,6 +190,9 @@ def _write_model(folder: Path, model: "LoadedModel", config: "TrainConfig", resu
         "epochs": result.epochs,
         "seconds": round(result.seconds, 1),
         "threads": result.threads,
+        "micro_batch": result.micro_batch,
+        "ended_early": result.ended_early,
+        "notes": result.notes,
     }
 
 

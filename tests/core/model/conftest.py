@@ -63,3 +63,27 @@ def pictures():
 @pytest.fixture
 def texts():
     return ["西湖", "德寿宫在望仙桥东", "“断桥”残雪", "ABC塔", "南宋临安古画中的宫殿建筑"]
+
+
+@pytest.fixture(scope="session")
+def random_state():
+    """A function: random weights of a configuration under cn_clip's names, norms about one, drawn from a seed."""
+
+    def draw(config, seed=0):
+        from cn_clip.clip.model import CLIP
+
+        with torch.device("meta"):
+            blank = CLIP(**config)
+        generator = torch.Generator().manual_seed(seed)
+        state = {}
+        for key, tensor in blank.state_dict().items():
+            if not tensor.is_floating_point():
+                state[key] = torch.zeros(tensor.shape, dtype=tensor.dtype)
+                continue
+            around_one = key.endswith(("running_var",)) or (
+                key.endswith("weight") and any(part in key for part in ("ln_", "LayerNorm", ".bn", "downsample.1"))
+            )
+            state[key] = torch.empty(tensor.shape).normal_(float(around_one), 0.03, generator=generator)
+        return state
+
+    return draw

@@ -1,4 +1,5 @@
 import json
+import pickle
 import subprocess
 import sys
 import zipfile
@@ -40,7 +41,7 @@ def mini_folder(tmp_path, monkeypatch, model):
 
 def test_missing_weights_name_the_file_and_the_folder(tmp_path):
     error = refused("ViT-B-16", tmp_path)
-    assert error.code == "weights_missing"
+    assert error.code == "weights_absent"
     folder = str(tmp_path.absolute())
     assert error.details == {"model": "ViT-B-16", "file": "clip_cn_vit-b-16.pt", "folder": folder}
 
@@ -85,15 +86,33 @@ def test_fingerprint_changes_with_one_number(tmp_path, model, state):
 
 
 class Evil:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
     def __reduce__(self):
-        return print, ("this must never be printed",)
+        return exec, (f"open({str(self.trace)!r}, 'w').write('ran')",)
 
 
-def test_a_pickle_that_runs_code_is_refused_unread(tmp_path, capsys):
-    torch.save({"state_dict": Evil()}, tmp_path / "evil.pt")
-    error = refused(tmp_path / "evil.pt", tmp_path)
-    assert error.code == "weights_unsafe" and error.details == {"file": "evil.pt"}
-    assert "never" not in capsys.readouterr().out
+@pytest.mark.parametrize("form", ["zip", "legacy", "bare", "in the place of a released model"])
+def test_a_pickle_that_runs_code_is_refused_unread(tmp_path, state, form):
+    trace, file = tmp_path / "trace", tmp_path / "evil.pt"
+    evil = {"state_dict": {**state, "evil": Evil(trace)}}
+    if form == "bare":
+        file.write_bytes(pickle.dumps(evil))
+    else:
+        torch.save(evil, file, _use_new_zipfile_serialization=form != "legacy")
+    torch.load(file, weights_only=False) if form != "bare" else pickle.loads(file.read_bytes())
+    assert trace.read_text() == "ran"  # it is a real one
+    trace.unlink()
+    if form == "in the place of a released model":
+        file.rename(tmp_path / RELEASED["RN50"].file)
+        error = refused("RN50", tmp_path)
+    else:
+        error = refused(file, tmp_path)
+    assert error.code == "weights_unsafe" and error.details["file"].endswith(".pt")
+    assert not trace.exists()
 
 
 def test_damaged_and_foreign_files(tmp_path, state):
@@ -169,20 +188,29 @@ def test_tokens_equal_those_of_training(model, texts):
     assert not torch.equal(ours[2:4], tokenize(long[2:4]))  # capitals and curly quotes do matter
 
 
-def test_flash_attn_2_is_named_instead_of_a_crash(tmp_path, state):
-    """flash-attn 2 has no flash_attention module, and cn_clip imports it blindly."""
-    (tmp_path / "flash_attn").mkdir()
-    (tmp_path / "flash_attn" / "__init__.py").write_text("__version__ = '2.8'", encoding="utf-8")
+FLASH_ATTN = (
+    "__version__ = '2.8'",  # version 2 has no flash_attention module, and cn_clip imports it blindly
+    "raise ImportError('flash_attn_2_cuda.so: undefined symbol: _ZN3c104')",  # built for another torch
+    "raise RuntimeError('no kernel image is available for execution on the device')",
+)
+
+
+def test_any_flash_attn_is_named_instead_of_a_crash(tmp_path, state):
     original_file(tmp_path / "clip.pt", state)
     script = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
         "from core.errors import ModelError\n"
         "from core.model.loading import load_model\n"
-        "try: load_model(sys.argv[1] + '/clip.pt', Path('.'))\n"
-        "except ModelError as error: print(error.code)\n"
+        f"for source in {FLASH_ATTN!r}:\n"
+        "    package = Path(sys.argv[1], 'flash_attn'); package.mkdir(exist_ok=True)\n"
+        "    (package / '__init__.py').write_text(source)\n"
+        "    for name in [n for n in sys.modules if n.startswith('flash_attn')]: del sys.modules[name]\n"
+        "    try: load_model(sys.argv[1] + '/clip.pt', Path('.'))\n"
+        "    except ModelError as error: print(error.code)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True)
-    assert done.stdout.split() == ["flash_attn"], done.stderr
+    command = [sys.executable, "-B", "-c", script, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.split() == ["flash_attn"] * 3, done.stderr
 
 
 def test_a_tiny_picture_is_stretched(model):
@@ -195,3 +223,24 @@ def test_the_shipped_mini_model_encodes(tmp_path, texts, pictures):
     assert (model.spec.resolution, len(model.fingerprint)) == (112, 64)
     assert model.text_features(model.tokenize(texts)).shape == (5, model.spec.dim)
     assert model.image_features(torch.from_numpy(model.preprocess(pictures[0]))[None]).shape == (1, model.spec.dim)
+
+
+def test_a_release_without_attention_loads_as_cn_clip_loads_it(tmp_path, random_state, pictures, texts):
+    """RN50, whose configuration file holds a text that cn_clip gives to eval."""
+    from cn_clip.clip import load_from_name
+
+    original_file(tmp_path / RELEASED["RN50"].file, random_state(released_config("RN50")))
+    theirs, transform = load_from_name(
+        str(tmp_path / RELEASED["RN50"].file),
+        device="cpu",
+        vision_model_name="RN50",
+        text_model_name="RBT3-chinese",
+        input_resolution=224,
+    )
+    model = load_model("RN50", tmp_path)
+    tokens, pixels = model.tokenize(texts), torch.from_numpy(model.preprocess(pictures[0]))[None]
+    with torch.no_grad():
+        images = torch.nn.functional.normalize(theirs.eval().encode_image(transform(pictures[0])[None]), dim=-1)
+        words = torch.nn.functional.normalize(theirs.encode_text(tokens), dim=-1)
+        assert (model.image_features(pixels) - images).abs().max() < 1e-5
+        assert (model.text_features(tokens) - words).abs().max() < 1e-5

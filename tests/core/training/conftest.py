@@ -65,3 +65,18 @@ def world():
         images += [[i], [i]]
     noise = rng.integers(-9, 10, pixels.shape)
     return TrainingData(np.clip(pixels + noise, 0, 255).astype(np.uint8), texts, images)
+
+
+@pytest.fixture
+def in_double(monkeypatch):
+    """A function that turns a model to float64; cn_clip's LayerNorm would fall back to float32."""
+    from cn_clip.clip import model as cn_model
+    from torch import nn
+
+    monkeypatch.setattr(cn_model.LayerNorm, "forward", nn.LayerNorm.forward)
+
+    def turn(model):
+        model.clip.double()
+        return model
+
+    return turn

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from core.training.batches import epoch_batches, steps_per_epoch
+from core.training.batches import epoch_batches
 from core.training.data import TrainingData
 
 
-def data(text_images, texts=None, images=10):
+def data(text_images, texts=None, images=10, rejected=()):
     texts = texts or [f"文{i}" for i in range(len(text_images))]
-    return TrainingData(np.zeros((images, 3, 2, 2), np.uint8), texts, text_images)
+    return TrainingData(np.zeros((images, 3, 2, 2), np.uint8), texts, text_images, rejected)
 
 
 THREE_EACH = data([[i // 3] for i in range(30)])
@@ -74,9 +74,61 @@ def test_the_signature_follows_texts_and_pairs():
     assert data([[0], [1]]).signature() != data([[0], [1]], texts=["a", "b"]).signature()
 
 
-def test_accumulation_is_clamped():
-    assert steps_per_epoch(10, 4) == 3
-    assert steps_per_epoch(2, 500) == 1
+def test_a_batch_beyond_the_data_is_all_of_it():
+    (batch,) = epoch_batches(THREE_EACH, 8 * 500, 0, 1)
+    assert len(batch.images) == 10
+
+
+def test_all_texts_of_a_picture_at_once():
+    shared = data([[0], [0], [0, 1], [2], [3]])
+    for epoch in (1, 2):
+        batches = epoch_batches(shared, 2, 0, epoch, "all")
+        assert sorted(np.concatenate([b.images for b in batches])) == [0, 1, 2, 3]
+        for batch in batches:
+            own = {text for image in batch.images for text in shared.image_texts[image]}
+            assert batch.texts.tolist() == sorted(own)
+            positives = shared.positives(batch.images, batch.texts)
+            assert positives.sum() == sum(len(shared.image_texts[image]) for image in batch.images)
+
+
+def test_rejected_texts_come_into_their_pictures_batch_in_rotation_as_negatives():
+    own = [[i] for i in range(8)]
+    wrong = data([*own, [9], []], images=10, rejected=[(0, 3), (0, 9), (4, 9)])
+    seen = set()
+    for epoch in (1, 2):
+        for batch in epoch_batches(wrong, 2, 5, epoch):
+            assert len(set(batch.images)) == len(batch.images) and len(set(batch.texts)) == len(batch.texts)
+            right = {text for image in batch.images for text in wrong.image_texts[image]}
+            extra = set(batch.texts) - right
+            assert extra <= {text for image in batch.images for text in wrong.wrong_texts.get(image, ())}
+            if 4 in batch.images:
+                assert 9 in batch.texts
+                positives = wrong.positives(batch.images, batch.texts)
+                row, column = batch.images.tolist().index(4), batch.texts.tolist().index(9)
+                assert not positives[row, column]
+            if 0 in batch.images:
+                seen |= {text for text in batch.texts if text in (3, 9)}
+    assert seen == {3, 9}
+    (whole,) = epoch_batches(wrong, 50, 5, 1, "all")
+    assert whole.texts.tolist() == list(range(10))
+
+
+def test_a_rejected_picture_without_a_text_comes_with_the_text_it_was_rejected_for():
+    wrong = data([[0], [1], [2], [3]], images=6, rejected=[(5, 2)])
+    for epoch in (1, 2):
+        for batch in epoch_batches(wrong, 2, 0, epoch):
+            assert (5 in batch.images) == (2 in batch.texts)
+            assert not wrong.positives(np.array([5]), batch.texts).any()
+
+
+def test_what_is_right_and_rejected_is_right():
+    both = data([[0], [1], [2]], texts=["西湖", "断桥", "西湖"], rejected=[(2, 0), (1, 0)])
+    assert both.wrong_texts == {1: [0]} and not both.wrong_images
+    with pytest.raises(InputError):
+        data([[0], [1]], rejected=[(0, 5)])
+    with pytest.raises(InputError):
+        data([[0], [1]], rejected=[(-1, 0)])
+    assert data([[0], [1]], rejected=[(0, 1)]).signature() != data([[0], [1]]).signature()
 
 
 def test_a_memory_map_serves_as_pixels(tmp_path):
