@@ -160,8 +160,10 @@ class Evaluations:
         return [_evaluation(row) for row in rows]
 
     def current(self) -> list[EvaluationRecord]:
-        """The newest measurement of each model on each split of each dataset as it was built."""
-        newest: dict[tuple[str, ...], EvaluationRecord] = {}
+        """The newest measurement of each model, at each strength of a run's tuning, on each split of each dataset as
+        it was built; figures that name no strength are of the model as it is."""
+        newest: dict[tuple[object, ...], EvaluationRecord] = {}
         for record in self.all():
-            newest.setdefault((record.dataset, record.dataset_hash, record.split, record.model, record.run), record)
+            measured_on = (record.dataset, record.dataset_hash, record.split)
+            newest.setdefault((*measured_on, record.model, record.run, record.figures.get("strength", 1.0)), record)
         return list(newest.values())

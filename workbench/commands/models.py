@@ -9,6 +9,8 @@ from core.errors import InputError
 from workbench.commands.base import Answer, Bar, Context, command
 from workbench.jobs.running import run_in_foreground
 
+STRENGTH = "How much a run's tuning counts: 0 is its base model, 1 the model as tuned."
+
 
 def register(root: click.Group) -> None:
     """Add the commands to ``songclip``."""
@@ -102,23 +104,30 @@ def _train(root: click.Group) -> None:
     @click.option("--dataset", required=True)
     @click.option("--model", default="", help="mini, ViT-B-16, … or a checkpoint file.")
     @click.option("--method", type=click.Choice(["lora", "full"]), default="lora", show_default=True)
+    @click.option("--preset", default="", help="plan, quick, laptop_6gb, careful or mini; what follows goes over it.")
     @click.option("--rank", type=click.IntRange(1, 1024), default=None)
+    @click.option("--alpha", type=click.FloatRange(0, 65_536, min_open=True), default=None)
+    @click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=None)
+    @click.option("--targets", default=None, help="Which projections get adapters: of q,k,v,o,mlp.")
+    @click.option("--texts", type=click.Choice(["one", "all"]), default=None, help="Texts of a picture at a step.")
     @click.option("--epochs", type=click.IntRange(1, 10_000), default=None)
     @click.option("--batch-size", type=click.IntRange(2, 4096), default=None)
     @click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), default=None)
-    @click.option("--preset", default="", help="plan, quick, laptop_6gb, careful or mini.")
+    @click.option("--patience", type=click.IntRange(0, 10_000), default=None, help="Epochs without a better recall.")
+    @click.option("--memory", type=click.FloatRange(0, 4096), default=None, help="The most memory it may take, in GB.")
     @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=None)
     @click.option("--device", default="", help="auto, cpu, cuda.")
-    def train(context: Context, dataset: str, model: str, device: str, **options: Any) -> Answer:
+    def train(context: Context, dataset: str, model: str, device: str, targets: str | None, **options: Any) -> Answer:
         """Tune a model on a dataset; the best epoch by recall on the valid split is kept."""
         from db.experiments import Datasets
         from workbench.tasks.models import base_name, check_base
-        from workbench.tasks.training import config_for
+        from workbench.tasks.training import config_for, train_params
 
         Datasets(context.db).get(dataset)
         check_base(context.home, model, device)
-        config = config_for(base_name(context.home, model), **options)
-        params = {"dataset": dataset, "model": model, "device": device, "options": config.to_dict()}
+        chosen = [part.strip() for part in targets.split(",")] if targets is not None else None
+        config = config_for(base_name(context.home, model), targets=chosen, **options)
+        params = train_params(dataset, model, config, device=device)
         result = run_in_foreground(context.home, "train", params, Bar(context)).result
         return Answer(result, (context.say("train_line.done", **result),))
 
@@ -141,13 +150,15 @@ def _measure(root: click.Group) -> None:
     @click.option("--split", default="", type=click.Choice(["", "test", "valid", "train"]))
     @click.option("--run", default="", help="A run; without it the base model, zero-shot.")
     @click.option("--model", default="", help="mini, ViT-B-16, … or a checkpoint file.")
-    def evaluate(context: Context, dataset: str, split: str, run: str, model: str) -> Answer:
+    @click.option("--strength", default=1.0, show_default=True, type=click.FloatRange(0, 1), help=STRENGTH)
+    def evaluate(context: Context, dataset: str, split: str, run: str, model: str, strength: float) -> Answer:
         """Full-gallery Recall@K, in per cent, with chance and 95 % intervals."""
         from workbench.tasks.evaluating import measure
 
         if run and model:
             raise InputError("run_or_model")
-        result = measure(context.home, context.db, dataset, split=split, model=model, run=run, progress=Bar(context))
+        asked: dict[str, Any] = {"split": split, "model": model, "run": run, "strength": strength}
+        result = measure(context.home, context.db, dataset, **asked, progress=Bar(context))
         return Answer(result, (figures_line(context, result, "t2i"), figures_line(context, result, "i2t")))
 
     @command(root, "ablate")
@@ -176,8 +187,11 @@ def _search(root: click.Group) -> None:
     @click.option("--image", type=click.Path(path_type=Path), default=None, help="A picture to search with as well.")
     @click.option("--run", default="")
     @click.option("--model", default="")
+    @click.option("--strength", default=1.0, show_default=True, type=click.FloatRange(0, 1), help=STRENGTH)
     @click.option("--top", default=10, show_default=True, type=click.IntRange(1, 10_000))
-    def search(context: Context, text: str, image: Path | None, run: str, model: str, top: int) -> Answer:
+    def search(
+        context: Context, text: str, image: Path | None, run: str, model: str, strength: float, top: int
+    ) -> Answer:
         """The pictures nearest to a phrase, a picture, or both."""
         from workbench.tasks import searching
 
@@ -193,6 +207,7 @@ def _search(root: click.Group) -> None:
             picture=picture,
             run=run,
             model=model,
+            strength=strength,
             top=top,
             progress=Bar(context),
         )
@@ -207,6 +222,6 @@ def _search(root: click.Group) -> None:
             for hit in found
         ]
         name = searching.model_name(context.home, context.db, model, run)
-        document = {"query": text, "run": run or None, "model": name, "results": results}
+        document = {"query": text, "run": run or None, "model": name, "strength": strength, "results": results}
         lines = (context.say("search_line.hit", image=row["image_id"], **row) for row in results)
         return Answer(document, tuple(lines))

@@ -10,7 +10,7 @@ from db.experiments import Datasets, Evaluations, Runs
 from db.home import Home
 from workbench.jobs.kinds import JobContext
 from workbench.tasks.datasets import record_of
-from workbench.tasks.models import base_name, load
+from workbench.tasks.models import base_name, check_strength, load
 from workbench.tasks.splits import Encoded, read_encoded
 
 
@@ -45,25 +45,28 @@ def measure(
     split: str = "",
     model: str = "",
     run: str = "",
+    strength: float = 1.0,
     progress: Progress,
     encoded: Encoded | None = None,
 ) -> dict[str, Any]:
     """Full-gallery Recall@K of a base model or a run, stored with the hash of the data it was measured on.
 
-    Raises InputError ``run_other_build`` for a run that learned from an earlier build of the dataset: what it saw
-    may stand in a held-out split now.
+    ``strength`` is how much a run's tuning counts, 0 to 1; it is kept with the figures. Raises InputError
+    ``run_other_build`` for a run that learned from an earlier build of the dataset: what it saw may stand in a
+    held-out split now.
     """
+    check_strength(strength, run)
     record = record_of(home, db, dataset)
     trained = Runs(db).get(run) if run else None
     if trained and trained.dataset == dataset and trained.dataset_hash != record.hash:
         raise InputError("run_other_build", run=run, dataset=dataset)
     split = split_to_measure(db, dataset, split)
-    loaded = load(home, db, model=model, run=run)
+    loaded = load(home, db, model=model, run=run, strength=strength)
     base = trained.model if trained else base_name(home, model)
     encoded = encoded or read_encoded(home.datasets / dataset, split, loaded, progress)
     if encoded is None:
         raise InputError("split_missing", name=dataset, split=split)
-    figures = encoded.figures(loaded)
+    figures = {"strength": strength, **encoded.figures(loaded)}
     Evaluations(db).add(dataset=record, split=split, model=base, run=run, figures=figures)
     return {"run": run or None, "model": base, "dataset": dataset, "split": split, **figures}
 

@@ -1,24 +1,28 @@
 """Loading a base model or the model of a run, once for each process and file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
-from core.errors import NotFoundError
+from core.errors import InputError, NotFoundError
 from core.progress import Progress
 from db.experiments import Runs
 from db.home import Home
 
 if TYPE_CHECKING:
+    from core.model.blend import Line
     from core.model.loading import LoadedModel
 
 ADAPTER = "adapter.safetensors"
 FULL = "model.safetensors"
 
 _lock = Lock()
-_loaded: "dict[tuple[str, str, str, float], LoadedModel]" = {}
+_kept: "dict[tuple[str, str, str, float, float], _Kept]" = {}
 
 
 def base_name(home: Home, model: str) -> str:
@@ -88,40 +92,109 @@ def download(home: Home, model: str, source: str, progress: Progress) -> dict[st
     }
 
 
-def load(home: Home, db: Database, *, model: str = "", run: str = "", device: str = "auto") -> "LoadedModel":
-    """The model of a run, or a base model.
+def load(
+    home: Home, db: Database, *, model: str = "", run: str = "", device: str = "auto", strength: float = 1.0
+) -> "LoadedModel":
+    """The model of a run at a ``strength`` from 0 (its base) to 1 (as tuned), or a base model.
 
-    Raises NotFoundError for a run that is unknown or has no model yet, ModelError as
-    :func:`core.model.loading.load_model`.
+    Raises NotFoundError for a run that is unknown or has no model yet, InputError ``strength_range``, or
+    ``strength_nothing`` for a strength without a run, ModelError as :func:`core.model.loading.load_model`.
     """
-    from core.model.adapters import load_adapter
+    from core.model.blend import blended
     from core.model.loading import load_model
+    from core.model.lora import set_strength
 
+    check_strength(strength, run)
     if not run:
         return load_model(base_name(home, model), home.weights, device)
+    if strength in (0, 1) and Runs(db).get(run).method == "full":
+        return _full(home, db, run, device, tuned=strength == 1)
+    loaded, between = load_with_line(home, db, run, device)
+    if between is not None:
+        return blended(loaded, between, strength)
+    set_strength(loaded.clip, strength)
+    return loaded
+
+
+def check_strength(strength: float, run: str) -> None:
+    """Raise InputError for a strength that is none, or that is asked of a base model."""
+    if not 0 <= strength <= 1:
+        raise InputError("strength_range", value=strength)
+    if strength != 1 and not run:
+        raise InputError("strength_nothing")
+
+
+def load_with_line(home: Home, db: Database, run: str, device: str = "auto") -> "tuple[LoadedModel, Line | None]":
+    """The model of a run as tuned and, where all its weights were tuned, the line to it from its base.
+
+    Raises as :func:`load`.
+    """
+    from core.model.adapters import load_adapter
+    from core.model.blend import line
+    from core.model.loading import load_model
+
     record = Runs(db).get(run)
-    folder = home.experiments / run
     if record.method == "full":
-        if not (folder / FULL).is_file():
-            raise NotFoundError("run_unfinished", name=run)
-        return load_model(str(folder / FULL), home.weights, device)
-    if not (folder / ADAPTER).is_file():
+        tuned = _full(home, db, run, device, tuned=True)
+        return tuned, line(_full(home, db, run, "cpu", tuned=False), tuned)
+    adapter = home.experiments / run / ADAPTER
+    if not adapter.is_file():
         raise NotFoundError("run_unfinished", name=run)
-    return load_adapter(folder / ADAPTER, load_model(record.model, home.weights, device))
+    return load_adapter(adapter, load_model(record.model, home.weights, device)), None
 
 
-def load_for_search(home: Home, db: Database, *, model: str = "", run: str = "") -> "LoadedModel":
-    """Like :func:`load`, but kept in this process: the next search with the same model begins at once."""
+def _full(home: Home, db: Database, run: str, device: str, *, tuned: bool) -> "LoadedModel":
+    """A fully tuned run's model, or the base it began with."""
+    from core.model.loading import load_model
+
+    file = home.experiments / run / FULL
+    if not file.is_file():
+        raise NotFoundError("run_unfinished", name=run)
+    return load_model(str(file) if tuned else Runs(db).get(run).model, home.weights, device)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    model: "LoadedModel"
+    lock: RLock = field(default_factory=RLock)
+
+
+@contextmanager
+def load_for_search(
+    home: Home, db: Database, *, model: str = "", run: str = "", strength: float = 1.0
+) -> "Iterator[LoadedModel]":
+    """Like :func:`load`, but kept in this process: the next search with the same model begins at once.
+
+    An adapter is kept once and its strength set for each search; nobody else searches with it meanwhile, since
+    features made at one strength must not be kept under the name of another.
+    """
+    from core.model.lora import adapters, set_strength
+
+    check_strength(strength, run)
     name = "" if run else base_name(home, model)
     file = _file_of(home, name, run)
-    key = (str(home.path), name, run, file.stat().st_mtime if file.is_file() else 0.0)
+    # fully tuned weights are mixed when they are loaded: each strength is a model of its own
+    mixed = strength if file.name == FULL else 1.0
+    key = (str(home.path), name, run, file.stat().st_mtime if file.is_file() else 0.0, mixed)
     with _lock:
-        if key not in _loaded:
-            loaded = load(home, db, model=name, run=run)
-            if len(_loaded) >= 2:  # a laptop holds two models at most
-                _loaded.pop(next(iter(_loaded)))
-            _loaded[key] = loaded
-        return _loaded[key]
+        if key not in _kept:
+            loaded = load(home, db, model=name, run=run, strength=mixed)
+            if len(_kept) >= 2:  # a laptop holds two models at most
+                _kept.pop(next(iter(_kept)))
+            _kept[key] = _Kept(loaded)
+        kept = _kept[key]
+    with kept.lock:
+        if any(True for _ in adapters(kept.model.clip)):
+            set_strength(kept.model.clip, strength)
+        yield kept.model
+
+
+def picture_key(model: "LoadedModel") -> str:
+    """What names the features of pictures: the base's own where the adapter leaves the vision tower alone."""
+    from core.model.lora import adapters
+
+    tuned = any(name.startswith("visual.") for name, _ in adapters(model.clip))
+    return model.key if tuned else model.fingerprint
 
 
 def _file_of(home: Home, name: str, run: str) -> Path:

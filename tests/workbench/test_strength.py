@@ -1,0 +1,183 @@
+"""How much a run's tuning counts: in a search, in a figure, along the line from base to tuned."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from core.demo.worlds import training_world
+from core.errors import InputError
+from core.progress import Silent
+from core.texts.annotation import Status
+from core.texts.passage import NewPassage
+from db.annotations import Annotations
+from db.experiments import Evaluations
+from db.home import Home
+from db.images import Pairs
+from db.passages import Passages
+from workbench.tasks import searching
+from workbench.tasks.datasets import build
+from workbench.tasks.evaluating import measure
+from workbench.tasks.images import add_picture
+from workbench.tasks.models import load, load_for_search, picture_key
+from workbench.tasks.training import carry_out, config_for, start_run
+
+SCENES = 24
+PARAMS = {"statuses": ["approved"], "kinds": ["original", "modern"], "valid": 0.2, "test": 0.3, "seed": 0}
+
+
+def add_scenes(home, db, items, status=Status.APPROVED):
+    ids = Passages(db).add([NewPassage("示例", "卷一", item.passage) for item in items]).ids
+    for number, (passage_id, item) in enumerate(zip(ids, items, strict=True)):
+        version = Annotations(db).get(passage_id).version
+        Annotations(db).save(passage_id, item.reference, status, version=version, who="test", why="edited")
+        image = add_picture(home, db, f"{passage_id}-{number}.jpg", item.jpeg(), {})[0]
+        Pairs(db).add([(passage_id, image.id, "")], who="test")
+    return ids
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """A home with a dataset, an adapter run and a fully tuned run, each of one epoch."""
+    home = Home(tmp_path_factory.mktemp("strength") / "home")
+    db = home.open()
+    add_scenes(home, db, training_world(SCENES, 5))
+    build(home, db, PARAMS | {"name": "lake"}, Silent())
+    runs = {}
+    for method in ("lora", "full"):
+        config = replace(config_for("mini", method=method, epochs=1), batch_size=8)
+        run = start_run(home, db, "lake", "mini", config, job_id=None)
+        carry_out(home, db, run, Silent())
+        runs[method] = run.name
+    return home, db, runs
+
+
+def ranking(home, db, **asked):
+    return [(hit.image.id, hit.score) for hit in searching.search(home, db, "湖上石桥", **asked)]
+
+
+def same(first, second):
+    """The same pictures in the same order; how an array lies in memory moves the last digit of a score."""
+    alike = [score for _, score in first] == pytest.approx([score for _, score in second], abs=1e-5)
+    return [image for image, _ in first] == [image for image, _ in second] and alike
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_search_at_strength_0_is_the_bases_and_at_1_the_tuned_models(tuned, method):
+    home, db, runs = tuned
+    base, whole = ranking(home, db, model="mini"), ranking(home, db, run=runs[method])
+    half = ranking(home, db, run=runs[method], strength=0.5)
+    assert same(ranking(home, db, run=runs[method], strength=0.0), base)
+    assert same(ranking(home, db, run=runs[method], strength=1.0), whole)
+    assert not (same(base, whole) or same(half, base) or same(half, whole))
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_what_a_search_says_does_not_depend_on_what_was_asked_before(tuned, method):
+    home, db, runs = tuned
+    alone = {strength: load(home, db, run=runs[method], strength=strength).key for strength in (0.0, 0.3, 1.0)}
+    for strength in (0.3, 1.0, 0.0, 0.3):
+        with load_for_search(home, db, run=runs[method], strength=strength) as model:
+            assert model.key == alone[strength]
+    assert len(set(alone.values())) == 3
+    assert alone[0.0] == load(home, db, model="mini").key
+
+
+def test_moving_along_encodes_each_strength_once_and_keeps_the_last_few(tuned):
+    home, db, runs = tuned
+    between = home.features / searching.BETWEEN
+
+    class Counted(Silent):
+        encoded = 0
+
+        def report(self, done, total, message="", **details):
+            self.encoded += message == "progress.reading_pictures"
+
+    def encoded(strength):
+        counted = Counted()
+        ranking(home, db, run=runs["lora"], strength=strength, progress=counted)
+        return counted.encoded > 0
+
+    for file in between.glob("*.npz"):
+        file.unlink()
+    ranking(home, db, model="mini")
+    assert not encoded(0.0)
+    assert encoded(0.4) and not encoded(0.4)
+    for number, file in enumerate(sorted(between.glob("*.npz"))):
+        os.utime(file, (number, number))
+    first = {file.name for file in between.glob("*.npz")}
+    for number in range(searching.KEPT_BETWEEN):
+        assert encoded(0.5 + number / 10)
+    left = {file.name for file in between.glob("*.npz")}
+    assert len(left) == searching.KEPT_BETWEEN and not first & left
+    assert not encoded(0.5) and not encoded(1.0)
+
+
+def test_an_adapter_of_the_text_tower_alone_needs_no_picture_anew(tuned):
+    home, db, _ = tuned
+    config = config_for("mini", epochs=1)
+    config = replace(config, batch_size=8, lora=replace(config.lora, towers=("text",)))
+    run = start_run(home, db, "lake", "mini", config, job_id=None, label="text-only")
+    carry_out(home, db, run, Silent())
+    base = load(home, db, model="mini")
+    for strength in (0.5, 1.0):
+        model = load(home, db, run=run.name, strength=strength)
+        assert picture_key(model) == picture_key(base) != model.key
+    whole = load(home, db, run=tuned[2]["lora"])
+    assert picture_key(whole) == whole.key
+    assert not same(ranking(home, db, run=run.name), ranking(home, db, model="mini"))
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_figures_at_0_are_the_zero_shot_ones_and_each_strength_is_kept(tuned, method):
+    home, db, runs = tuned
+    base = measure(home, db, "lake", model="mini", progress=Silent())
+    at = {s: measure(home, db, "lake", run=runs[method], strength=s, progress=Silent()) for s in (0.0, 0.5, 1.0)}
+    assert (at[0.0]["t2i"], at[0.0]["i2t"], at[0.0]["kinds"]) == (base["t2i"], base["i2t"], base["kinds"])
+    assert (at[1.0]["t2i"], at[1.0]["i2t"]) != (base["t2i"], base["i2t"])
+    measure(home, db, "lake", run=runs[method], progress=Silent())
+    kept = [record.figures["strength"] for record in Evaluations(db).current() if record.run == runs[method]]
+    assert sorted(kept) == [0.0, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan")])
+def test_a_strength_lies_between_0_and_1(tuned, strength):
+    home, db, runs = tuned
+    measured = len(Evaluations(db).all())
+    for task in (
+        lambda: searching.search(home, db, "湖", run=runs["lora"], strength=strength),
+        lambda: measure(home, db, "lake", run=runs["full"], strength=strength, progress=Silent()),
+    ):
+        with pytest.raises(InputError) as error:
+            task()
+        assert error.value.code == "strength_range"
+    assert len(Evaluations(db).all()) == measured
+
+
+def test_a_base_model_has_no_strength(tuned):
+    home, db, _ = tuned
+    with pytest.raises(InputError) as error:
+        searching.search(home, db, "湖", model="mini", strength=0.5)
+    assert error.value.code == "strength_nothing"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["search", "湖", "--run", "0001-lora-r16", "--strength", "1.5"], 2),
+        (["evaluate", "--dataset", "lake", "--run", "0001-lora-r16", "--strength", "-1"], 2),
+        (["search", "湖", "--strength", "0.5"], 1),
+        (["evaluate", "--dataset", "lake", "--strength", "0.5"], 1),
+    ],
+)
+def test_the_command_line_refuses_what_is_no_strength(tuned, songclip, arguments, code):
+    assert songclip(*arguments, at=tuned[0].path).code == code
+
+
+def test_the_command_line_searches_and_measures_at_a_strength(tuned, songclip):
+    home, _, runs = tuned
+    said = songclip("search", "湖上石桥", "--run", runs["lora"], "--strength", 0, "--json", at=home.path).document
+    base = songclip("search", "湖上石桥", "--model", "mini", "--json", at=home.path).document
+    assert said["results"] == base["results"] and (said["strength"], base["strength"]) == (0.0, 1.0)
+    half = ["evaluate", "--dataset", "lake", "--run", runs["full"], "--strength", 0.5, "--json"]
+    assert songclip(*half, at=home.path).document["strength"] == 0.5
