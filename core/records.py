@@ -23,7 +23,7 @@ class Annotation:
     """The scholar's value for one passage; ``revision`` 0 means nothing was saved yet.
 
     ``version`` counts the saves, and a save must name the one it was made on: within a sitting the revision stays.
-    ``sitting`` names the sitting whose revision is still open, ``seq`` the last action of that sitting that is saved.
+    ``sitting`` names the sitting that saved last, ``seq`` its last action that is saved; ``sealed`` says that it is over.
     ``made`` are the revisions each part changed and was made in (:mod:`core.annotation.staleness`).
     """
 
@@ -36,6 +36,7 @@ class Annotation:
     version: int = 0
     sitting: str = ""
     seq: int = 0
+    sealed: bool = False
     made: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
@@ -57,7 +58,7 @@ class Revision:
 class Unmerged:
     """A value that somebody's change came before, set aside until it is merged or dropped.
 
-    ``base`` is what the person started from, ``sitting`` who or what it came from.
+    ``base`` is what the person started from, ``sitting`` who or what it came from, ``seq`` its last action in it.
     """
 
     id: int
@@ -66,6 +67,7 @@ class Unmerged:
     who: str
     base: AnnotationValue
     value: AnnotationValue
+    seq: int
     at: str
 
 

@@ -20,12 +20,12 @@ from db.passages import PASSAGE_COLUMNS, Passages, passage_from
 IDLE = timedelta(minutes=5)
 """After so long without a change, a person who goes on has begun a new sitting."""
 
-_COLUMNS = "a.status, a.revision, a.value, a.updated_at, a.updated_by, a.version, a.sitting, a.seq, a.made"
+_COLUMNS = "a.status, a.revision, a.value, a.updated_at, a.updated_by, a.version, a.sitting, a.seq, a.sealed, a.made"
 
 
 def _annotation(passage_id: int, row: Sequence[Any]) -> Annotation:
-    made = {part: (int(pair[0]), int(pair[1])) for part, pair in json.loads(row[8]).items()}
-    fields: list[Any] = [Status(row[0]), int(row[1]), value_from_json(row[2]), *row[3:8], made]
+    made = {part: (int(pair[0]), int(pair[1])) for part, pair in json.loads(row[9]).items()}
+    fields: list[Any] = [Status(row[0]), int(row[1]), value_from_json(row[2]), *row[3:8], bool(row[8]), made]
     return Annotation(passage_id, *fields)
 
 
@@ -34,7 +34,7 @@ def _revision(row: Sequence[Any]) -> Revision:
 
 
 def _unmerged(row: Sequence[Any]) -> Unmerged:
-    fields: list[Any] = [*row[:4], value_from_json(row[4]), value_from_json(row[5]), row[6]]
+    fields: list[Any] = [*row[:4], value_from_json(row[4]), value_from_json(row[5]), *row[6:]]
     return Unmerged(*fields)
 
 
@@ -93,10 +93,10 @@ class Annotations:
             encoded = value_to_json(value)
             self.db.execute(
                 "INSERT INTO annotations (passage_id, status, revision, value, updated_at, updated_by, version,"
-                " sitting, seq, made, stale, problems, disputed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " sitting, seq, sealed, made, stale, problems, disputed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)"
                 " ON CONFLICT (passage_id) DO UPDATE SET status = excluded.status, revision = excluded.revision,"
                 " value = excluded.value, updated_at = excluded.updated_at, updated_by = excluded.updated_by,"
-                " version = excluded.version, sitting = excluded.sitting, seq = excluded.seq, made = excluded.made,"
+                " version = excluded.version, sitting = excluded.sitting, seq = excluded.seq, sealed = 0, made = excluded.made,"
                 " stale = excluded.stale, problems = excluded.problems, disputed = excluded.disputed",
                 [
                     passage_id,
@@ -125,12 +125,16 @@ class Annotations:
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     [passage_id, revision, status.value, encoded, who, why, moment, moment],
                 )
-        return Annotation(passage_id, status, revision, value, moment, who, version + 1, sitting, seq, made)
+        return Annotation(passage_id, status, revision, value, moment, who, version + 1, sitting, seq, made=made)
 
     @staticmethod
     def _goes_on(current: Annotation, status: Status, who: str, why: str, sitting: str, moment: str) -> bool:
         """Whether a save belongs to the revision that is still open: the same sitting, person and status."""
-        same = bool(sitting) and (current.sitting, current.updated_by, current.status) == (sitting, who, status)
+        same = (
+            bool(sitting)
+            and not current.sealed
+            and (current.sitting, current.updated_by, current.status) == (sitting, who, status)
+        )
         if not same or why != "edited" or status is not Status.DRAFT:
             return False
         return datetime.fromisoformat(moment) - datetime.fromisoformat(current.updated_at) < IDLE
@@ -145,13 +149,13 @@ class Annotations:
         """Close the sitting's revision: the person has left; what she changes when she is back is the next one."""
         with transaction(self.db):
             self.db.execute(
-                "UPDATE annotations SET sitting = '' WHERE passage_id = ? AND sitting = ?", [passage_id, sitting]
+                "UPDATE annotations SET sealed = 1 WHERE passage_id = ? AND sitting = ?", [passage_id, sitting]
             )
 
     def seal_all(self) -> None:
         """Close every open revision, so that what is made from them now can name them."""
         with transaction(self.db):
-            self.db.execute("UPDATE annotations SET sitting = '' WHERE sitting <> ''")
+            self.db.execute("UPDATE annotations SET sealed = 1 WHERE sealed = 0")
 
     def history(self, passage_id: int, *, limit: int = -1, before: int = 2**31) -> list[Revision]:
         """The revisions of a passage before the one of that number, newest first."""
@@ -171,21 +175,21 @@ class Annotations:
         return _revision(row)
 
     def set_aside(
-        self, passage_id: int, *, sitting: str, who: str, base: AnnotationValue, value: AnnotationValue
+        self, passage_id: int, *, sitting: str, who: str, base: AnnotationValue, value: AnnotationValue, seq: int = 0
     ) -> None:
         """Keep a value that could not be saved over another change, until somebody merges or drops it."""
         with transaction(self.db):
             self.db.execute(
-                "INSERT INTO unmerged (passage_id, sitting, who, base, value, at) VALUES (?, ?, ?, ?, ?, ?)"
+                "INSERT INTO unmerged (passage_id, sitting, who, base, value, seq, at) VALUES (?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (passage_id, sitting) DO UPDATE SET base = excluded.base, who = excluded.who,"
-                " value = excluded.value, at = excluded.at",
-                [passage_id, sitting, who, value_to_json(base), value_to_json(value), now()],
+                " value = excluded.value, seq = excluded.seq, at = excluded.at",
+                [passage_id, sitting, who, value_to_json(base), value_to_json(value), seq, now()],
             )
 
     def unmerged(self, passage_id: int) -> list[Unmerged]:
         """What was set aside for a passage, oldest first."""
         rows = self.db.execute(
-            "SELECT id, passage_id, sitting, who, base, value, at FROM unmerged WHERE passage_id = ? ORDER BY id",
+            "SELECT id, passage_id, sitting, who, base, value, seq, at FROM unmerged WHERE passage_id = ? ORDER BY id",
             [passage_id],
         ).fetchall()
         return [_unmerged(row) for row in rows]

@@ -238,6 +238,7 @@ def m003_the_desk(db: Database) -> None:
         ALTER TABLE annotations ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE annotations ADD COLUMN sitting TEXT NOT NULL DEFAULT '';
         ALTER TABLE annotations ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE annotations ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE annotations ADD COLUMN made TEXT NOT NULL DEFAULT '{}';
         ALTER TABLE annotations ADD COLUMN stale INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE annotations ADD COLUMN problems INTEGER NOT NULL DEFAULT 0;
@@ -259,6 +260,7 @@ def m003_the_desk(db: Database) -> None:
             who TEXT NOT NULL,
             base TEXT NOT NULL,
             value TEXT NOT NULL,
+            seq INTEGER NOT NULL DEFAULT 0,
             at TEXT NOT NULL,
             UNIQUE (passage_id, sitting)
         );

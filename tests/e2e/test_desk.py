@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from core.annotation.rules import OfflineRules
-from core.texts.annotation import AnnotationValue, Entity, Status
+from core.texts.annotation import Alternative, AnnotationValue, Entity, Status
 from db.annotations import Annotations
 from db.home import Home
 from db.passages import Passages
@@ -141,6 +141,46 @@ def test_what_was_typed_is_saved_while_one_types_and_survives_a_killed_server(na
     expect(field(page, "english")).to_have_value(saved.value.english)
 
 
+def test_a_server_restarted_under_an_untouched_page_hears_what_is_typed_then(named, home, server):
+    passage = seed(home, PLAIN)[0]
+    page = open_desk(named, passage)
+    server.kill()
+    field(page, "english").press_sequentially("before, ", delay=20)
+    server.start()
+    field(page, "english").press_sequentially("and after.", delay=20)
+    wait_for(home, passage, lambda a: a.value.english == "before, and after.", seconds=60)
+    # And the page goes on as if nothing had been.
+    expect(page.locator(".songclip-desk .saved")).to_contain_text("saved at", timeout=20_000)
+    select(page, 0, 3)
+    page.keyboard.press("1")
+    expect(page.locator(".songclip-desk .row.chosen .name")).to_have_text("德寿宫")
+
+
+def test_the_note_of_a_reading_is_typed_without_losing_the_keyboard(named, home):
+    passage = seed(home, PLAIN)[0]
+    write(home, passage, AnnotationValue(english="b", alternatives=(Alternative("english", "a"),)), who="甲")
+    page = open_desk(named, passage)
+    note = "as in the note of the Ming edition, next page, a map"
+    page.locator('.songclip-desk [data-field="reading-0"]').click()
+    page.keyboard.type(note, delay=45)
+    saved = wait_for(home, passage, lambda a: a.value.alternatives[0].note == note)
+    assert saved.value.modern_chinese == "" and f"id={passage}" in page.url
+
+
+def test_keys_between_two_passages_decide_nothing(named, home):
+    first, second = seed(home, PLAIN, RARE)
+    page = open_desk(named, first)
+    page.keyboard.press("n")
+    page.keyboard.press("Control+Enter")
+    page.keyboard.press("1")
+    page.wait_for_url(f"**id={second}**")
+    expect(page.locator(PASSAGE)).to_contain_text("洪邁")
+    page.wait_for_timeout(800)
+    assert stored(home, first).revision == 0 and stored(home, second).revision == 0
+    page.keyboard.press("Control+Enter")
+    wait_for(home, second, lambda a: a.status is Status.APPROVED)
+
+
 def test_going_on_in_the_middle_of_a_word_loses_nothing(named, home):
     first, second = seed(home, PLAIN, RARE)
     page = open_desk(named, first)
@@ -153,7 +193,7 @@ def test_going_on_in_the_middle_of_a_word_loses_nothing(named, home):
     field(page, "english").press_sequentially("Hong Mai")
     page.get_by_role("link", name="Passages").first.click()
     # Whoever went to another page has left the passage: her revision is closed.
-    wait_for(home, second, lambda a: a.value.english == "Hong Mai" and a.sitting == "")
+    wait_for(home, second, lambda a: a.value.english == "Hong Mai" and a.sealed)
 
 
 def test_a_stale_tab_is_refused_shown_the_difference_and_merged_by_choice(named, home, browser):

@@ -167,6 +167,25 @@ def test_actions_wait_until_they_are_acknowledged_also_after_one_has_gone_on(run
     assert found == [[[6, "xy"]], [[7, "xyz"]], [["a", [7]], ["b", [1]]], 1, 1]
 
 
+def test_back_at_a_passage_no_number_is_given_twice(run):
+    found = run(
+        """() => {
+            const sent = [];
+            const box = new Outbox((batch) => sent.push(batch));
+            box.begin({ sitting: "a", passage: 1 }, 4);
+            for (const value of ["x", "y"]) box.add({ do: "add_alternative", value });
+            box.flush();
+            box.begin({ sitting: "b", passage: 2 }, 0);
+            box.begin({ sitting: "a", passage: 1 }, 5);
+            box.add({ do: "undo" });
+            box.flush();
+            const said = (batch) => batch.actions.map((action) => [action.n, action.do]);
+            return [box.left.length, sent[1].batches.map(said)];
+        }"""
+    )
+    assert found == [0, [[[6, "add_alternative"], [7, "undo"]]]]
+
+
 def test_rows_stand_in_the_order_of_the_text(run):
     value = {"entities": [{"id": "e1", "mentions": [[9, 11]]}, {"id": "e2", "mentions": []}]}
     items = [

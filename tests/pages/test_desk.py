@@ -311,9 +311,16 @@ def test_a_save_over_a_colleagues_is_refused_shown_and_merged(desk_at):
     assert [(row.value.english, row.value.modern_chinese) for row in aside] == [("Mine", "我的")]
     shown = desk.act({"do": "approve"})
     assert "Merge the conflict" in shown["error"]
-    shown = desk.act({"do": "resolve", "choices": {}})
+    seen = shown["conflict"]["version"]
+    shown = desk.act({"do": "resolve", "choices": {}, "theirs": seen})
     assert shown["error"] and desk.stored == theirs
-    shown = desk.act({"do": "resolve", "choices": {english["key"]: "mine"}})
+    # They write once more: what she has not seen is not decided by her.
+    theirs = colleague(desk, english="Theirs again", search_prompt="断桥")
+    shown = desk.act({"do": "resolve", "choices": {english["key"]: "mine"}, "theirs": seen})
+    assert "once more" in shown["error"] and desk.stored == theirs
+    assert any(point["theirs"] == "Theirs again" for point in shown["conflict"]["points"])
+    seen = shown["conflict"]["version"]
+    shown = desk.act({"do": "resolve", "choices": {english["key"]: "mine"}, "theirs": seen})
     value = desk.stored.value
     assert (value.english, value.modern_chinese, value.search_prompt) == ("Mine", "我的", "断桥")
     assert not shown["conflict"] and not Annotations(desk.home.open()).unmerged(2)
@@ -322,8 +329,9 @@ def test_a_save_over_a_colleagues_is_refused_shown_and_merged(desk_at):
 
 def test_dropping_mine_can_be_undone(desk_at):
     desk = desk_at(2)
-    colleague(desk, english="Theirs")
-    desk.act({"do": "set_text", "field": "english", "value": "Mine"}, {"do": "take_theirs"})
+    theirs = colleague(desk, english="Theirs")
+    mine = {"do": "set_text", "field": "english", "value": "Mine"}
+    desk.act(mine, {"do": "take_theirs", "theirs": theirs.version})
     assert desk.stored.value.english == "Theirs" and not Annotations(desk.home.open()).unmerged(2)
     desk.act({"do": "undo"})
     assert desk.stored.value.english == "Mine"
@@ -346,9 +354,103 @@ def test_what_was_set_aside_is_offered_and_merged(desk_at):
     aside = desk.data["unmerged"][0]
     shown = desk.act({"do": "open_unmerged", "id": aside["id"]})
     choices = {point["key"]: "mine" for point in shown["conflict"]["points"]}
-    assert "conflict" in desk.act({"do": "set_text", "field": "english", "value": "x"})["error"].lower()
-    shown = desk.act({"do": "resolve", "choices": choices})
+    for action in (
+        {"do": "set_text", "field": "english", "value": "x"},
+        {"do": "undo"},
+        {"do": "restore", "revision": 1},
+    ):
+        assert "conflict" in desk.act(action)["error"].lower()
+    shown = desk.act({"do": "resolve", "choices": choices, "theirs": shown["conflict"]["version"]})
     assert desk.stored.value.english == "from the file" and not shown["unmerged"]
+
+
+def test_a_locked_database_loses_and_doubles_nothing(desk_at, monkeypatch):
+    """What could not be saved is not acknowledged: the browser sends it again, and then it is done once."""
+    desk = desk_at(2)
+    desk.act(
+        {"do": "set_text", "field": "english", "value": "a"},
+        {"do": "set_text", "field": "modern_chinese", "value": "b"},
+    )
+    monkeypatch.setattr("db.connection.BUSY_SECONDS", 0.1)
+    locker = desk.home.open().conn
+    locker.execute("BEGIN IMMEDIATE")
+    actions = [
+        {"do": "undo", "n": next(desk.numbers)},
+        {"do": "set_text", "field": "english", "value": "c", "n": next(desk.numbers)},
+    ]
+    acknowledged = desk.data["ack"]
+    desk.send(actions)
+    assert any("busy" in error.value.lower() or "another" in error.value.lower() for error in desk.app.error)
+    assert desk.data["ack"] == acknowledged and desk.data["value"]["modern_chinese"] == "b"
+    locker.rollback()
+    desk.send(actions)
+    value = desk.stored.value
+    assert (value.english, value.modern_chinese) == ("c", "")
+
+
+def test_a_second_click_hits_nothing_else(desk_at):
+    desk = desk_at(BRIDGES)
+    for words in ("one", "two", "three"):
+        desk.act({"do": "add_alternative", "field": "english", "text": words, "note": ""})
+    remove = {"do": "remove_alternative", "index": 0, "was": ["english", "one"]}
+    desk.act(remove, remove)
+    assert [reading.text for reading in desk.stored.value.alternatives] == ["two", "three"]
+    # Typed into the note of the second while the first went away: it is still the second's.
+    desk.act({"do": "set_alternative", "index": 1, "was": ["english", "two"], "field": "note", "value": "mine"})
+    assert [reading.note for reading in desk.stored.value.alternatives] == ["mine", ""]
+
+
+def test_only_the_suggestion_that_was_seen_is_accepted(desk_at, filled):
+    desk = desk_at(3)
+    seen = desk.data["newest"]
+    unseen = AnnotationValue(english="Never shown to anybody.")
+    Suggestions(filled.open()).add(Passages(filled.open()).get(3), Reply(unseen, "{}", "local", "other"))
+    desk.act({"do": "approve", "accept_all": True, "suggestion": seen})
+    assert desk.stored.status is Status.APPROVED
+    assert desk.stored.value.english == "" and desk.stored.value.entities
+
+
+def test_a_number_that_is_no_passage_leaves_the_desk_where_it_is(desk_at):
+    desk = desk_at(2)
+    shown = desk.act({"do": "go", "to": 99999})
+    assert shown["passage"] == 2 and "99999" in shown["error"]
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"do": "compare"},
+        {"do": "compare", "suggestion": "x"},
+        {"do": "restore"},
+        {"do": "restore", "revision": 10**30},
+        {"do": "restore", "revision": "x"},
+        {"do": "go", "to": 10**30},
+        {"do": "redraft", "parts": [{}]},
+        {"do": "set_text", "field": "english", "value": "x" * 70_000},
+        {},
+    ],
+    ids=str,
+)
+def test_a_forged_action_is_said_and_the_next_is_heard(desk_at, action):
+    desk = desk_at(2)
+    shown = desk.act(action, {"do": "set_text", "field": "english", "value": "heard"})
+    assert not desk.app.error and desk.stored.value.english == "heard"
+    assert shown["passage"] == 2
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [{"passage": 10**30}, {"passage": -1}, {"passage": 1.5}, {"version": None}, {"version": 99, "revision": 10**30}],
+    ids=str,
+)
+def test_a_forged_batch_breaks_nothing(desk_at, forged):
+    desk = desk_at(2)
+    begin, desk.begin = desk.begin, {**desk.begin, "sitting": "forged", **forged}
+    desk.send([{"do": "set_text", "field": "english", "value": "forged", "n": 1}])
+    desk.begin = begin
+    assert desk.stored.value.english == "" and not any("Something broke" in error.value for error in desk.app.error)
+    desk.act({"do": "set_text", "field": "english", "value": "heard"})
+    assert desk.stored.value.english == "heard"
 
 
 def test_every_revision_can_be_restored(desk_at):
@@ -371,7 +473,7 @@ def test_coming_back_finds_what_was_stored_and_undo_still_works(desk_at):
     desk = desk_at(2)
     desk.act({"do": "set_text", "field": "english", "value": "Baoyou Bridge"})
     desk.app.switch_page("pages/texts/passages.py").run()
-    assert desk.stored.sitting == ""
+    assert desk.stored.sealed
     desk.app.query_params["id"] = "2"
     desk.app.switch_page("pages/texts/review.py").run()
     assert desk.data["value"]["english"] == "Baoyou Bridge"

@@ -102,8 +102,10 @@ class World:
             action["value"] = f"{who} {next(self.words)}"
             if not sitting.merging:
                 self.typed[who, action["field"]] = action["value"]
-        if wish["do"] == "resolve":
+        if wish["do"] in ("resolve", "take_theirs"):
             theirs = self.annotations.get(self.passage)
+            action["theirs"] = theirs.version
+        if wish["do"] == "resolve":
             points = merge(sitting.base, sitting.value, theirs.value).points if sitting.conflict else ()
             action["choices"] = {point.key: wish["side"] for point in points}
         return action
@@ -202,6 +204,17 @@ def test_actions_of_a_browser_that_outlived_its_server_belong_to_what_it_saw(db,
     assert (aside.value.english, aside.value.modern_chinese) == ("mine", "迟到")
 
 
+def test_an_action_of_a_sitting_that_was_left_is_not_done_again_after_a_restart(db, passage):
+    mine = sit_down(db, passage)
+    receive(db, mine, batch(mine, *({"do": "add_alternative", "field": "english", "text": w} for w in "ab")), who="甲")
+    late = batch(mine, {"do": "remove_alternative", "index": 0})
+    receive(db, mine, late, who="甲")
+    leave(db, mine)
+    again = resume(db, late)
+    receive(db, again, late, who="甲")
+    assert not again.conflict and len(Annotations(db).get(passage).value.alternatives) == 1
+
+
 def test_an_approval_is_refused_while_a_conflict_is_open(db, passage):
     mine, theirs = sit_down(db, passage), sit_down(db, passage)
     receive(db, theirs, batch(theirs, say("theirs")), who="乙")
@@ -234,7 +247,8 @@ def test_a_text_corrected_under_an_open_desk_moves_everything_along(db, passage)
     # She still sees the old text; what she marked there is meant there.
     receive(db, mine, batch(mine, late), who="甲")
     assert mine.conflict, "the correction is somebody else's change"
-    receive(db, mine, batch(mine, {"do": "resolve", "choices": {}}), who="甲")
+    resolved = {"do": "resolve", "choices": {}, "theirs": annotations.get(passage).version}
+    receive(db, mine, batch(mine, resolved), who="甲")
     now = Passages(db).get(passage).text
     words = {now[slice(*span)] for entity in annotations.get(passage).value.entities for span in entity.mentions}
     assert words == {TEXT[5:8], TEXT[14:17]}

@@ -1,6 +1,7 @@
 """The dispatcher: starts the next job of each lane in a process of its own that outlives it."""
 
 import logging
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -74,7 +75,10 @@ class Dispatcher:
             for job in self.jobs.page(active=True, limit=1000):
                 self.jobs.unclaim(job.id)
             while not ended.is_set():
-                self.tick()
+                try:
+                    self.tick()
+                except sqlite3.OperationalError as error:  # somebody holds the database for long: look again
+                    logger.warning("the dispatcher waits: %s", error)
                 time.sleep(TICK_SECONDS)
         finally:
             lock.release()

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from core.annotation.asked import MAX_TEXT
 from core.annotation.editing import apply, touches
 from core.annotation.items import accept_all
 from core.annotation.merging import resolve
@@ -43,8 +44,9 @@ class Outcome:
 def receive(db: Database, sitting: Sitting, batch: Batch, *, who: str) -> Outcome:
     """Apply the actions of a batch that were not applied yet, in their order.
 
-    What cannot be applied changes nothing and stands in ``sitting.error``; an action that goes on from there is still
-    applied. A conflict is kept in the sitting and in the database, never resolved silently.
+    An action is done whole or not at all. What cannot be applied changes nothing and stands in ``sitting.error``; the
+    actions after it are still applied. A conflict is kept in the sitting and in the database, never resolved
+    silently. What the system refuses (a locked database) is raised, and the action is not acknowledged.
     """
     outcome = Outcome()
     seen = sitting.text
@@ -53,18 +55,30 @@ def receive(db: Database, sitting: Sitting, batch: Batch, *, who: str) -> Outcom
         number = int(action["n"])
         if number <= sitting.ack:
             continue
+        before = replace(sitting, undo=list(sitting.undo), redo=list(sitting.redo))
         sitting.error = None
         try:
             bench.do(number, _moved_action(action, seen, sitting.text))
-        except ConflictError:
-            sitting.conflict = True
+            if sitting.conflict:
+                bench.set_aside(number)
         except SongclipError as error:
             logger.warning("action %s at passage %s: %s", action.get("do"), sitting.passage_id, error.code)
+            _take_back(sitting, before)
             sitting.error = error
-        if sitting.conflict:
-            bench.set_aside()
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            logger.warning("action %s at passage %s: %r", action.get("do"), sitting.passage_id, error)
+            _take_back(sitting, before)
+            sitting.error = InputError("action_invalid", what=str(action.get("do"))[:40])
+        except BaseException:
+            _take_back(sitting, before)
+            raise
         sitting.ack = number
     return outcome
+
+
+def _take_back(sitting: Sitting, before: Sitting) -> None:
+    for name in before.__dataclass_fields__:
+        setattr(sitting, name, getattr(before, name))
 
 
 class _Bench:
@@ -96,16 +110,23 @@ class _Bench:
         }
         known.get(str(action.get("do")), self._edit)(number, action)
 
-    def set_aside(self) -> None:
+    def set_aside(self, number: int) -> None:
         """Keep the person's value until the conflict is settled, whatever happens to her browser."""
         sitting = self.sitting
         if sitting.merging is None:
             self.annotations.set_aside(
-                sitting.passage_id, sitting=sitting.token, who=self.who, base=sitting.base, value=sitting.value
+                sitting.passage_id,
+                sitting=sitting.token,
+                who=self.who,
+                base=sitting.base,
+                value=sitting.value,
+                seq=number,
             )
 
     def _go(self, _: int, action: Mapping[str, Any]) -> None:
         to = action.get("to")
+        if isinstance(to, int):
+            Passages(self.db).get(to)
         self.outcome.go = to if isinstance(to, int) or to in ("next", "previous") else None
 
     def _ask(self, _: int, action: Mapping[str, Any]) -> None:
@@ -114,20 +135,33 @@ class _Bench:
     def _compare(self, _: int, action: Mapping[str, Any]) -> None:
         self.sitting.suggestion_id = int(action["suggestion"])
 
-    def _suggested(self) -> AnnotationValue | None:
-        return proposed(readings(self.db, self.passage), self.sitting.suggestion_id)[1]
+    def _suggested(self, action: Mapping[str, Any]) -> AnnotationValue | None:
+        """The suggestion as it lay before the person, whatever has arrived since."""
+        seen = action.get("suggestion")
+        found = readings(self.db, self.passage)
+        return proposed(found, self.sitting.suggestion_id, seen=seen if isinstance(seen, int) else None)[1]
 
     def _edit(self, number: int, action: Mapping[str, Any]) -> None:
         sitting = self.sitting
-        if sitting.merging:
-            raise InputError("conflict_open")
-        value = apply(sitting.value, self.passage.text, action, self._suggested() if _needs(action) else None)
+        self._not_merging()
+        words = action.get("value")
+        if isinstance(words, str) and len(words) > MAX_TEXT:
+            raise InputError("text_too_long", where=f"#{sitting.passage_id}", length=len(words), limit=MAX_TEXT)
+        meant = _meant(action, sitting.value)
+        if meant is None:  # the second click of two, or a colleague was faster: it is gone already
+            return
+        suggested = self._suggested(action) if _needs(action) else None
+        value = apply(sitting.value, self.passage.text, meant, suggested)
         if value == sitting.value:
             return
         if action.get("do") == "add_entity":
             sitting.made = number, _made(sitting.value, value, tuple(action["span"]))
         self._remember(touches(action))
         self._save(number, value, Status.DRAFT, "edited")
+
+    def _not_merging(self) -> None:
+        if self.sitting.merging:
+            raise InputError("conflict_open")
 
     def _remember(self, text_field: str = "") -> None:
         """Put what stands now on the undo pile; typing on in one field is one step."""
@@ -142,26 +176,32 @@ class _Bench:
 
     def _save(self, number: int, value: AnnotationValue, status: Status, why: str, **more: Any) -> None:
         sitting = self.sitting
+        if sitting.conflict and status is not Status.DRAFT:
+            raise InputError("conflict_open")
+        if not sitting.conflict:
+            try:
+                saved = self.annotations.save(
+                    sitting.passage_id,
+                    value,
+                    status,
+                    version=sitting.version,
+                    who=self.who,
+                    why=why,
+                    sitting=sitting.token,
+                    seq=number,
+                    **more,
+                )
+            except ConflictError:
+                sitting.conflict = True
+            else:
+                sitting.follow(saved)
+                return
+        # An approval over somebody else's change is no approval: her words are kept, the rest is for her to say again.
         sitting.value = value
-        if sitting.conflict:
-            if status is not Status.DRAFT:
-                raise InputError("conflict_open")
-            return
-        saved = self.annotations.save(
-            sitting.passage_id,
-            value,
-            status,
-            version=sitting.version,
-            who=self.who,
-            why=why,
-            sitting=sitting.token,
-            seq=number,
-            **more,
-        )
-        sitting.follow(saved)
 
     def _back(self, number: int, pile: list[Step], other: list[Step]) -> None:
         sitting = self.sitting
+        self._not_merging()
         if not pile:
             return
         step = pile.pop()
@@ -176,14 +216,14 @@ class _Bench:
 
     def _approve(self, number: int, action: Mapping[str, Any]) -> None:
         sitting = self.sitting
-        value, suggested = sitting.value, self._suggested()
+        value, suggested = sitting.value, self._suggested(action)
         if action.get("accept_all") and suggested:
             value = accept_all(value, suggested)
         if sitting.untouched and suggested and value == sitting.value:
             raise InputError("nothing_accepted")
         if sitting.status is not Status.APPROVED or value != sitting.value:
             self._end(number, value, Status.APPROVED)
-        if action.get("next"):
+        if action.get("next") and not sitting.conflict:
             self.outcome.go = "next"
 
     def _confirm(self, number: int, action: Mapping[str, Any]) -> None:
@@ -195,24 +235,38 @@ class _Bench:
         self._save(number, sitting.value, sitting.status, why, confirmed=(part,))
 
     def _restore(self, number: int, action: Mapping[str, Any]) -> None:
+        self._not_merging()
         revision = self.annotations.at(self.sitting.passage_id, int(action["revision"]))
         self._remember()
         value = on_text_now(self.db, self.sitting.passage_id, revision)
         self._save(number, value, Status.DRAFT, "restored")
 
     def _resolve(self, number: int, action: Mapping[str, Any]) -> None:
-        sitting = self.sitting
-        theirs = self.annotations.get(sitting.passage_id)
-        choices = action.get("choices")
+        sitting, choices = self.sitting, action.get("choices")
         if not sitting.conflict or not isinstance(choices, Mapping):
             raise InputError("action_invalid", what="resolve.choices")
-        value = resolve(sitting.base, sitting.value, theirs.value, choices)
-        self._settle(number, theirs, value)
+        if theirs := self._theirs_as_shown(action):
+            self._settle(number, theirs, resolve(sitting.base, sitting.value, theirs.value, choices))
 
-    def _take_theirs(self, number: int, _: Mapping[str, Any]) -> None:
+    def _take_theirs(self, number: int, action: Mapping[str, Any]) -> None:
+        if self.sitting.conflict and (theirs := self._theirs_as_shown(action)):
+            self._settle(number, theirs, None)
+
+    def _theirs_as_shown(self, action: Mapping[str, Any]) -> Annotation | None:
+        """What is stored, if it is still what the person compared with; else she is shown the difference anew.
+
+        None when there is nothing to settle any more.
+        """
         sitting = self.sitting
-        if sitting.conflict:
-            self._settle(number, self.annotations.get(sitting.passage_id), None)
+        theirs = self.annotations.get(sitting.passage_id)
+        if theirs.version != action.get("theirs"):
+            raise InputError("conflict_moved", who=theirs.updated_by)
+        asides = self.annotations.unmerged(sitting.passage_id)
+        if sitting.merging and sitting.merging.id not in {row.id for row in asides}:
+            sitting.follow(theirs)
+            sitting.error = InputError("aside_settled")
+            return None
+        return theirs
 
     def _settle(self, number: int, theirs: Annotation, value: AnnotationValue | None) -> None:
         """End a conflict with a merged value, or without one; either way undo leads back to one's own."""
@@ -258,6 +312,26 @@ def _moved_action(action: Mapping[str, Any], seen: str, now: str) -> Mapping[str
     return {name: moved(given) for name, given in action.items()}
 
 
+def _meant(action: Mapping[str, Any], value: AnnotationValue) -> Mapping[str, Any] | None:
+    """An action on the n-th relation or reading with its place as it is now, found by what the person saw there.
+
+    None when that is gone: a second click must not hit what has moved up.
+    """
+    was, index = action.get("was"), action.get("index")
+    if was is None or not isinstance(index, int):
+        return action
+    relations = str(action.get("do")).endswith("_relation")
+    shown = (
+        [[row.subject, row.code, row.object] for row in value.relations]
+        if relations
+        else [[row.field, row.text] for row in value.alternatives]
+    )
+    places = [place for place, one in enumerate(shown) if one == was]
+    if not places:
+        return None
+    return {**action, "index": min(places, key=lambda place: abs(place - index))}
+
+
 def _needs(action: Mapping[str, Any]) -> bool:
     """Whether an action is about the suggestion."""
     return action.get("do") in ("accept", "reject", "undecide", "accept_all")
@@ -272,12 +346,13 @@ def _made(before: AnnotationValue, after: AnnotationValue, span: tuple[int, ...]
 def restore(db: Database, sitting: Sitting, revision: int, *, who: str) -> None:
     """Make an earlier revision the present one, as a new revision; a refusal stands in ``sitting.error``."""
     bench = _Bench(db, sitting, who, Outcome())
+    before = replace(sitting, undo=list(sitting.undo), redo=list(sitting.redo))
     sitting.error = None
     try:
         # No action of the browser's: it takes none of her numbers.
         bench.do(sitting.ack, {"do": "restore", "revision": revision})
-    except ConflictError:
-        sitting.conflict = True
-        bench.set_aside()
+        if sitting.conflict:
+            bench.set_aside(sitting.ack)
     except SongclipError as error:
+        _take_back(sitting, before)
         sitting.error = error

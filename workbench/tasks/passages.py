@@ -96,7 +96,9 @@ def correct_passage(db: Database, changed: Passage, *, who: str, seen: Passage |
             return ()
         for aside in annotations.unmerged(changed.id):
             base, value = (reanchor(one, before.text, changed.text)[0] for one in (aside.base, aside.value))
-            annotations.set_aside(changed.id, sitting=aside.sitting, who=aside.who, base=base, value=value)
+            annotations.set_aside(
+                changed.id, sitting=aside.sitting, who=aside.who, base=base, value=value, seq=aside.seq
+            )
         if annotation.revision == 0:
             return ()
         value, flags = reanchor(annotation.value, before.text, changed.text)

@@ -70,9 +70,14 @@ class Sitting:
             return reanchor(value, self.text, text)[0]
 
         self.base, self.value = moved(self.base), moved(self.value)
-        for pile in (self.undo, self.redo):
-            pile[:] = [replace(step, value=moved(step.value)) for step in pile]
+        self.undo = [replace(step, value=moved(step.value)) for step in self.undo]
+        self.redo = [replace(step, value=moved(step.value)) for step in self.redo]
         self.text = text
+
+    @property
+    def begun(self) -> bool:
+        """Whether something was done at it."""
+        return bool(self.ack or self.undo or self.conflict)
 
     @property
     def untouched(self) -> bool:
@@ -108,7 +113,7 @@ def resume(db: Database, batch: Batch) -> Sitting:
     stored = Annotations(db).get(passage_id)
     aside = next((row for row in Annotations(db).unmerged(passage_id) if row.sitting == token), None)
     if aside:
-        sitting.base, sitting.value, sitting.conflict = aside.base, aside.value, True
+        sitting.base, sitting.value, sitting.conflict, sitting.ack = aside.base, aside.value, True, aside.seq
     elif stored.sitting == token:
         sitting.ack = stored.seq
     elif stored.version != batch["version"]:
@@ -158,11 +163,15 @@ def readings(db: Database, passage: Passage) -> list[Suggestion]:
     return [one for one in Suggestions(db).of(passage.id) if one.value is not None and one.text_hash == now]
 
 
-def proposed(found: list[Suggestion], chosen: int | None) -> tuple[Suggestion | None, AnnotationValue | None]:
+def proposed(
+    found: list[Suggestion], chosen: int | None, *, seen: int | None = None
+) -> tuple[Suggestion | None, AnnotationValue | None]:
     """The suggestion beside the value, and what it says.
 
-    The chosen one, else the newest whole reading with the texts that were redrafted since.
+    The chosen one, else the newest whole reading with the texts that were redrafted since; with ``seen`` as it was
+    when that one was the newest.
     """
+    found = [one for one in found if seen is None or one.id <= seen]
     if named := next((one for one in found if one.id == chosen), None):
         return named, named.value
     whole = next((one for one in found if one.whole), None)

@@ -105,22 +105,23 @@ class Desk {
     this.data = { ...data, characters: codePoints(data.text) };
     if (other) this.outbox.begin(sitting, data.ack);
     else this.outbox.acknowledge(data.ack, sitting);
-    this.leave(false);
+    this.leaving = false;
     if (other) this.sitDown();
     this.flush();
     if (data.chosen) this.chooseMade(data.chosen);
     this.draw();
   }
 
-  // Between two passages nothing is typed: it would not be clear into which.
-  leave(leaving) {
-    this.root.classList.toggle("leaving", leaving);
-    for (const text of this.texts) text.field.readOnly = leaving;
+  // Between two passages nothing is typed or decided: it would not be clear of which. While two versions are merged,
+  // nothing else is.
+  get still() {
+    return this.leaving || this.data.merging;
   }
 
   go(to) {
     this.send({ do: "go", to });
-    this.leave(true);
+    this.leaving = true;
+    this.draw();
   }
 
   sitDown() {
@@ -134,6 +135,8 @@ class Desk {
 
   chooseMade({ n, entity }) {
     if (n === this.madeBy || n < (this.askedBy ?? Infinity)) return;
+    // Whoever has gone on to the fields of another entity stays there.
+    if (this.parts.inspector.contains(document.activeElement)) return;
     this.madeBy = n;
     this.askedBy = undefined;
     const made = this.data.value.entities.find((one) => one.id === entity);
@@ -150,12 +153,25 @@ class Desk {
 
   // Send now; what was typed before goes along, in its order.
   send(action) {
-    this.outbox.add(action);
+    if (!this.may(action)) return;
+    this.outbox.add(this.about(action));
     this.flush();
     this.draw();
   }
 
+  may(action) {
+    const settling = ["resolve", "take_theirs", "go"].includes(action.do);
+    return !this.leaving && (!this.data.merging || settling);
+  }
+
+  // A decision is about the suggestion that is seen.
+  about(action) {
+    const decides = ["accept", "reject", "accept_all", "approve"].includes(action.do);
+    return decides && this.data.suggestion ? { ...action, suggestion: this.data.newest } : action;
+  }
+
   later(action) {
+    if (!this.may(action)) return;
     this.outbox.add(action, { replace: true });
     const now = Date.now();
     this.typedSince ??= now;
@@ -243,9 +259,8 @@ class Desk {
     this.lastClass = kind;
     this.madeSpan = span;
     this.passage.select(span[1], span[1], { look: false });
-    this.outbox.add({ do: "add_entity", span, kind });
+    this.send({ do: "add_entity", span, kind });
     this.askedBy = this.outbox.last;
-    this.flush();
     return true;
   }
 
@@ -385,7 +400,7 @@ class Desk {
     if (!this.data) return true;
     const { value, data } = this;
     if (this.chosen && !value.entities.some((entity) => entity.id === this.chosen.entity)) this.chosen = null;
-    this.root.classList.toggle("is-vertical", this.vertical);
+    this.root.classList.toggle("still", Boolean(this.still));
     this.passage.text.setAttribute("aria-label", this.say("passage"));
     this.passage.show(data.text, marksOf(value, data.items, this.chosen, this.item, this.say), this.vertical, this.chosen);
     this.drawBar();
@@ -402,31 +417,14 @@ class Desk {
     return true;
   }
 
-  // Draw one part anew; a field in it that has the keyboard keeps it, and one that composes is left alone.
   put(name, make) {
-    const box = this.parts[name];
-    const active = box.contains(document.activeElement) ? document.activeElement : null;
-    if (active?.composing) return;
-    const field = active?.getAttribute("data-field");
-    const at = active && "selectionStart" in active ? [active.selectionStart, active.selectionEnd] : null;
-    const lists = [...box.querySelectorAll(".rows, .scroll")].map((one) => [one.scrollTop, one.scrollLeft]);
-    box.replaceChildren(...make());
-    [...box.querySelectorAll(".rows, .scroll")].forEach((one, index) => {
-      [one.scrollTop, one.scrollLeft] = lists[index] ?? [0, 0];
-    });
-    if (!active) return;
-    const again = field ? box.querySelector(`[data-field="${field}"]`) : null;
-    if (again) {
-      again.focus({ preventScroll: true });
-      if (at && again.type === "text") again.setSelectionRange(...at);
-    } else {
-      this.passage.text.focus({ preventScroll: true });
-    }
+    redraw(this.parts[name], make, this.passage.text);
   }
 
   resolve(choices) {
+    const theirs = this.data.conflict?.version;
     this.choices = {};
-    this.send(choices ? { do: "resolve", choices } : { do: "take_theirs" });
+    this.send(choices ? { do: "resolve", choices, theirs } : { do: "take_theirs", theirs });
   }
 
   drawBar() {

@@ -13,13 +13,21 @@ function foresee(value, actions) {
       next = { ...next, entities };
     }
     if (action.do === "set_relation" && action.field !== "evidence") {
-      const relations = next.relations.map((relation, index) =>
-        index === action.index ? { ...relation, [action.field]: action.value } : relation,
-      );
-      next = { ...next, relations };
+      next = { ...next, relations: replaced(next.relations, action) };
     }
+    if (action.do === "set_alternative") next = { ...next, alternatives: replaced(next.alternatives, action) };
+    if (action.do === "remove_relation") next = { ...next, relations: without(next.relations, action.index) };
+    if (action.do === "remove_alternative") next = { ...next, alternatives: without(next.alternatives, action.index) };
   }
   return next;
+}
+
+function replaced(rows, action) {
+  return rows.map((row, index) => (index === action.index ? { ...row, [action.field]: action.value } : row));
+}
+
+function without(rows, index) {
+  return rows.filter((_, place) => place !== index);
 }
 
 function foreseeEntity(entity, action) {
@@ -47,11 +55,14 @@ class Outbox {
     this.left = [];
   }
 
+  // Back at a passage, what was left of it goes on in its own order, and its numbers are not given again.
   begin(sitting, ack) {
     if (this.waiting.length) this.left.push({ ...this.sitting, actions: this.waiting });
+    const own = this.left.filter((batch) => batch.sitting === sitting.sitting).flatMap((batch) => batch.actions);
+    this.left = this.left.filter((batch) => batch.sitting !== sitting.sitting);
     this.sitting = sitting;
-    this.waiting = [];
-    this.last = ack;
+    this.waiting = own.filter((action) => action.n > ack);
+    this.last = Math.max(ack, ...own.map((action) => action.n));
   }
 
   // A field that is typed on replaces its own last action, so that nothing is sent twice.
@@ -88,6 +99,7 @@ class Outbox {
 
   // `heard` are the last numbers acknowledged of other sittings.
   acknowledgeLeft(heard) {
+    if (this.sitting) this.waiting = this.waiting.filter((action) => action.n > (heard[this.sitting.sitting] ?? 0));
     this.left = this.left.filter((batch) => batch.actions.some((action) => action.n > (heard[batch.sitting] ?? 0)));
   }
 }

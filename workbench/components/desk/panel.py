@@ -7,7 +7,7 @@ the component's state is looked at in the page's run as well, so that a browser 
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
@@ -19,11 +19,12 @@ from db.connection import now
 from db.jobs import Jobs
 from db.passages import Passages
 from db.queue import PassageFilter
+from db.refusals import refusal
 from workbench.components.desk.component import desk_component
 from workbench.components.desk.guidelines import guidelines_dialog
 from workbench.components.desk.view import desk_data
 from workbench.components.job_panel import job_sentence, start_job
-from workbench.components.shell import App, app_home, guarded, notice_later, plain, reviewer, sorry, t
+from workbench.components.shell import App, app_home, notice_later, plain, reviewer, sorry, t
 from workbench.tasks.annotating import provider_named, suggest
 from workbench.tasks.desk import receive
 from workbench.tasks.redrafting import latest_endpoint, redraft_now
@@ -47,6 +48,7 @@ class Room:
     go: str | int | None = None
     asked: list[Mapping[str, Any]] = field(default_factory=list)
     job: int | None = None
+    said: str = ""
 
 
 def room() -> Room:
@@ -63,41 +65,64 @@ def leave_desk() -> None:
         here.current = None
 
 
-def hear() -> None:
-    """Apply what the browser has sent and was not applied yet, of this passage and of those it has gone on from."""
+def hear() -> bool:
+    """Apply what the browser has sent and was not applied yet, of this passage and of those it has gone on from.
+
+    Returns whether something was applied. What the system refuses is said, and stays with the browser, which sends it
+    again.
+    """
     state = st.session_state.get(KEY)
     sent = state.get("sent") if state else None
     batches = sent.get("batches") if isinstance(sent, dict) else None
+    heard = False
     for batch in batches if isinstance(batches, list) else ():
         try:
-            number = max(int(action["n"]) for action in batch["actions"])
-            token, passage_id = str(batch["sitting"]), int(batch["passage"])
+            number = max(_number(action["n"]) for action in batch["actions"])
+            token, passage_id = str(batch["sitting"]), _number(batch["passage"])
+            begun = {name: _number(batch[name]) for name in ("version", "revision")}
         except (KeyError, TypeError, ValueError):
             logger.warning("the desk sent what is no batch")
             continue
         if number > room().heard.get(token, 0):
-            _apply(batch, token, passage_id)
+            heard |= _apply({**batch, **begun}, token, passage_id)
+    return heard
 
 
-def _apply(batch: Mapping[str, Any], token: str, passage_id: int) -> None:
+def _number(given: Any) -> int:
+    """A count as the browser sends it; ValueError for anything else, also for one that SQLite cannot hold."""
+    if type(given) is not int or not 0 <= given < 2**53:
+        raise ValueError(given)
+    return given
+
+
+def _apply(batch: Mapping[str, Any], token: str, passage_id: int) -> bool:
     here = room()
     try:
         db = app_home().open()
         sitting = here.sittings.get(passage_id)
         if sitting is None or sitting.token != token:
-            sitting = resume(db, batch)
-            here.sittings.setdefault(passage_id, sitting)
+            resumed = resume(db, batch)
+            # The page has already begun a sitting for a browser that goes on with its own: hers it is.
+            if sitting is None or not sitting.begun:
+                here.sittings[passage_id] = resumed
+            sitting = resumed
         outcome = receive(db, sitting, batch, who=reviewer())
+        if here.current != passage_id:  # the last words of somebody who has gone on
+            leave(db, sitting)
     except SongclipError as error:
         logger.warning("the desk's actions: %s", error.code)
-        notice_later(sorry(error))
-        return
+        here.said = sorry(error)
+        return False
+    except Exception as error:
+        logger.exception("the desk's actions")
+        here.said = sorry(refusal(error, app_home().path) or SongclipError("unexpected", kind=""))
+        return False
+    here.heard.pop(token, None)
     here.heard[token] = sitting.ack
-    if here.current != passage_id:  # the last words of somebody who has gone on
-        leave(db, sitting)
-        return
-    here.asked += outcome.asked
-    here.go = outcome.go if outcome.go is not None else here.go
+    if here.current == passage_id:
+        here.asked += outcome.asked
+        here.go = outcome.go if outcome.go is not None else here.go
+    return True
 
 
 def _arrive(app: App, passage_id: int) -> None:
@@ -120,21 +145,7 @@ def sitting_at(app: App, passage_id: int) -> Sitting:
 
 
 def desk(app: App, passage_id: int, wanted: PassageFilter) -> None:
-    """Draw the desk; an action runs this part of the page alone."""
-
-    @st.fragment
-    def panel() -> None:
-        # A run of this part alone is another thread: it needs a connection of its own, and the name as it is now.
-        with guarded("review"):
-            here_and_now = replace(app, db=app.home.open(), who=reviewer())
-            _panel(here_and_now, passage_id, wanted)
-
-    panel()
-    if room().job:
-        _watch(app)
-
-
-def _panel(app: App, passage_id: int, wanted: PassageFilter) -> None:
+    """Draw the desk. An action runs the whole page, no fragment: a server that was restarted knows no fragments."""
     _arrive(app, passage_id)
     hear()
     _go(app, passage_id, wanted)
@@ -142,10 +153,18 @@ def _panel(app: App, passage_id: int, wanted: PassageFilter) -> None:
     sitting = sitting_at(app, passage_id)
     while here.asked:
         _answer(app, sitting, here.asked.pop(0))
+    if here.said:
+        st.error(here.said)
+        here.said = ""
     passage = Passages(app.db).get(passage_id)
     data = desk_data(app.db, passage, sitting, queue=_queue(app, passage_id, wanted), asks=_asks(app))
     data["heard"] = dict(list(here.heard.items())[-SITTINGS:])
     desk_component()(key=KEY, data=data, default={"sent": None}, on_sent_change=hear)
+    # In the first run after a restart the component's state is known only now that it is there.
+    if hear():
+        st.rerun()
+    if here.job:
+        _watch(app)
 
 
 def _queue(app: App, passage_id: int, wanted: PassageFilter) -> dict[str, Any]:
@@ -202,7 +221,7 @@ def _suggest(app: App, sitting: Sitting, action: Mapping[str, Any]) -> None:
 
 def _redraft(app: App, sitting: Sitting, action: Mapping[str, Any]) -> None:
     parts = action.get("parts")
-    if not isinstance(parts, list):
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
         raise InputError("action_invalid", what="redraft.parts")
     sitting.suggestion_id = None
     if latest_endpoint(app.db):

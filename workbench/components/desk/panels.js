@@ -1,5 +1,26 @@
 // The parts of the desk around the passage, each drawn from what it shows; nothing here talks to the server.
 
+// Draw a part anew; a field in it that has the keyboard keeps it, and one that composes is left alone.
+function redraw(box, children, otherwise) {
+  const active = box.contains(document.activeElement) ? document.activeElement : null;
+  if (active?.composing) return;
+  const field = active?.getAttribute("data-field");
+  const at = active && "selectionStart" in active ? [active.selectionStart, active.selectionEnd] : null;
+  const lists = [...box.querySelectorAll(".rows, .scroll")].map((one) => [one.scrollTop, one.scrollLeft]);
+  box.replaceChildren(...children());
+  [...box.querySelectorAll(".rows, .scroll")].forEach((one, index) => {
+    [one.scrollTop, one.scrollLeft] = lists[index] ?? [0, 0];
+  });
+  if (!active) return;
+  const again = field ? box.querySelector(`[data-field="${field}"]`) : null;
+  if (!again) {
+    otherwise.focus({ preventScroll: true });
+    return;
+  }
+  again.focus({ preventScroll: true });
+  if (at && again.type === "text") again.setSelectionRange(...at);
+}
+
 // An element: h("button.small", { onclick }, "text", child). Text is always text, never HTML.
 function h(name, properties = {}, ...children) {
   const [tag, ...classes] = name.split(".");
@@ -197,8 +218,9 @@ function drawRelations(desk) {
   const open = data.items.filter((item) => item.part === "relation" && item.state !== "accepted" && (item.state !== "rejected" || desk.showRejected));
   const heads = ["subject", "relation", "object", "distance", "unit", "evidence", "certainty", "note", ""];
   const rows = value.relations.map((relation, index) => {
-    const set = (field) => (given) => act({ do: "set_relation", index, field, value: given });
-    const typed = (field) => (text) => type({ do: "set_relation", index, field, value: text });
+    const was = [relation.subject, relation.code, relation.object];
+    const set = (field) => (given) => act({ do: "set_relation", index, was, field, value: given });
+    const typed = (field) => (text) => type({ do: "set_relation", index, was, field, value: text });
     const key = (field) => ({ "data-field": `relation-${index}-${field}` });
     const findings = data.findings.filter((finding) => finding.where === `relation:${index}`);
     return h(
@@ -214,7 +236,7 @@ function drawRelations(desk) {
         {},
         h("span", { lang: "zh" }, relation.evidence ? data.characters.slice(...relation.evidence).join("") : "—"),
         desk.span
-          ? button("⇤", () => act({ do: "set_relation", index, field: "evidence", value: desk.span }), { kind: "small", title: say("use_selection") })
+          ? button("⇤", () => act({ do: "set_relation", index, was, field: "evidence", value: desk.span }), { kind: "small", title: say("use_selection") })
           : null,
       ),
       h("td", {}, choice(data.certainties, relation.certainty, set("certainty"), key("certainty"))),
@@ -223,7 +245,7 @@ function drawRelations(desk) {
         "td",
         {},
         findings.length ? h("span.warn", { title: findings.map((finding) => finding.text).join("\n") }, "⚠") : null,
-        button("✕", () => act({ do: "remove_relation", index }), { kind: "small", title: say("remove_relation") }),
+        button("✕", () => act({ do: "remove_relation", index, was }), { kind: "small", title: say("remove_relation") }),
       ),
     );
   });

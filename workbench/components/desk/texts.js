@@ -23,6 +23,7 @@ class TextBlock {
   show(desk) {
     const { value, data, say, act, chosen } = desk;
     const text = value[this.name];
+    this.field.readOnly = desk.still;
     if (!this.field.composing && this.field.value !== text) {
       const at = [this.field.selectionStart, this.field.selectionEnd];
       const here = document.activeElement === this.field;
@@ -43,7 +44,7 @@ class TextBlock {
       item ? h(`span.state.${item.state}`, { title: say(`state_${item.state}`) }, STATE_SIGNS[item.state]) : "",
       h("span.length", {}, data.limits[this.name] ? `${codePoints(text).length}/${data.limits[this.name]}` : ""),
     );
-    this.foot.replaceChildren(...this.below(desk, item, stale, text));
+    redraw(this.foot, () => this.below(desk, item, stale, text), this.field);
     this.fit();
   }
 
@@ -79,18 +80,19 @@ class TextBlock {
     value.alternatives.forEach((reading, index) => {
       if (reading.field !== this.name) return;
       const preferred = reading.text === text;
+      const was = [reading.field, reading.text];
       parts.push(
         h(
           `div.reading${preferred ? ".preferred" : ""}`,
           { "data-reading": index },
           h("span.label", {}, say(preferred ? "reading_preferred" : "reading")),
           h("p", { lang: this.name === "english" ? "en" : "zh" }, reading.text),
-          line(reading.note, (note) => type({ do: "set_alternative", index, field: "note", value: note }), {
+          line(reading.note, (note) => type({ do: "set_alternative", index, was, field: "note", value: note }), {
             placeholder: say("reading_note"),
             "data-field": `reading-${index}`,
           }),
-          preferred ? null : button(say("prefer"), () => act({ do: "prefer_alternative", index }), { kind: "small" }),
-          button("✕", () => act({ do: "remove_alternative", index }), { kind: "small", title: say("remove_reading") }),
+          preferred ? null : button(say("prefer"), () => act({ do: "prefer_alternative", index, was }), { kind: "small" }),
+          button("✕", () => act({ do: "remove_alternative", index, was }), { kind: "small", title: say("remove_reading") }),
         ),
       );
     });

@@ -96,6 +96,7 @@ def desk_data(
         "value": _value(value),
         "items": _items(suggested, value) if suggested else [],
         "suggestion": {"id": suggestion.id, "label": label_of(suggestion)} if suggestion else None,
+        "newest": found[0].id if found else None,
         "suggestions": [{"id": one.id, "label": label_of(one)} for one in found],
         "highlights": {
             name: [[entity, *span] for entity, span in rendered_all(value, name, getattr(value, name))]
@@ -121,6 +122,7 @@ def desk_data(
         "error": _error(sitting),
         "notes": [*_notes(passage, sitting, suggestion), *_made_before(db, passage.id)],
         "conflict": _conflict(db, passage, sitting),
+        "merging": sitting.merging is not None,
         "unmerged": [
             {"id": row.id, "text": t("desk.set_aside", who=row.who, at=local_time(row.at))}
             for row in Annotations(db).unmerged(passage.id)
@@ -268,6 +270,7 @@ def _conflict(db: Database, passage: Passage, sitting: Sitting) -> dict[str, Any
         "text": t(sentence, who=who, at=local_time(theirs.updated_at) if theirs.updated_at else ""),
         "short": t("desk.conflict_short", who=who),
         "theirs": who,
+        "version": theirs.version,
         "points": [
             {
                 "key": point.key,
