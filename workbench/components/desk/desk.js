@@ -5,6 +5,7 @@ const TYPING_PAUSE = 500;
 const TYPING_LONGEST = 1200;
 const SEND_AGAIN = 3000;
 const UNSAVED_WARNING = 4000;
+const QUIET = 10000;
 
 function remembered(name, fallback) {
   try {
@@ -69,11 +70,16 @@ class Desk {
     );
     this.onkey = (event) => this.keyPressed(event);
     this.onleave = () => this.flush();
+    // What is sent after a click on another page would bring this one back: it waits.
+    this.onlink = (event) => {
+      if (event.target.closest?.("a[href]")) this.quietUntil = Date.now() + QUIET;
+    };
     this.onunload = (event) => {
       this.flush();
       if (this.outbox.pending) event.preventDefault();
     };
     document.addEventListener("keydown", this.onkey, true);
+    document.addEventListener("click", this.onlink, true);
     document.addEventListener("visibilitychange", this.onleave);
     window.addEventListener("pagehide", this.onleave);
     window.addEventListener("beforeunload", this.onunload);
@@ -85,6 +91,7 @@ class Desk {
     clearInterval(this.clock);
     clearTimeout(this.timer);
     document.removeEventListener("keydown", this.onkey, true);
+    document.removeEventListener("click", this.onlink, true);
     document.removeEventListener("visibilitychange", this.onleave);
     window.removeEventListener("pagehide", this.onleave);
     window.removeEventListener("beforeunload", this.onunload);
@@ -207,7 +214,8 @@ class Desk {
       }
       return;
     }
-    if (this.sentAt !== undefined && !this.typedSince && Date.now() - this.sentAt > SEND_AGAIN) this.sendAgain();
+    const quiet = Date.now() < (this.quietUntil ?? 0);
+    if (!quiet && this.sentAt !== undefined && !this.typedSince && Date.now() - this.sentAt > SEND_AGAIN) this.sendAgain();
     this.drawBar();
   }
 
