@@ -2,30 +2,14 @@
 
 import streamlit as st
 
+from core.errors import SongclipError
 from core.records import Job, Run
 from db.experiments import Datasets, Runs
 from db.jobs import Jobs
-from workbench.components.charts import loss_chart, recall_chart
 from workbench.components.job_panel import watch_job
 from workbench.components.made_from import made_from_older
-from workbench.components.shell import App, app_home, page, plain, t
-from workbench.tasks.training import read_metrics
-
-
-def curves(run_name: str) -> None:
-    """Loss by step and recall by epoch so far."""
-    steps, epochs = read_metrics(app_home().experiments / run_name)
-    left, right = st.columns(2)
-    if steps:
-        left.altair_chart(loss_chart(steps), width="stretch", key=f"loss-{run_name}")
-        last = steps[-1]
-        rate, speed = f"{last['lr']:.1e}", f"{last['images_per_second']:.0f}"
-        left.caption(t("run_page.step", step=last["step"], loss=f"{last['loss']:.3f}", lr=rate, speed=speed))
-    if any("mean_recall" in row for row in epochs):
-        right.altair_chart(recall_chart(epochs), width="stretch", key=f"recall-{run_name}")
-        right.caption(t("run_page.valid"))
-    elif steps:
-        right.info(t("run_page.no_valid"))
+from workbench.components.run_view import again, compare, frozen, live
+from workbench.components.shell import App, app_home, page, plain, sorry, t
 
 
 def find(app: App) -> tuple[Run | None, int | None]:
@@ -46,6 +30,14 @@ def learned_from(app: App, run: Run) -> None:
         made_from_older(app, built.manifest)
 
 
+def heading(app: App, run: Run) -> None:
+    """What it is called, what it learns from, and by which method."""
+    st.subheader(plain(run.name))
+    said = {"dataset": plain(run.dataset), "model": plain(run.model), "method": t(f"train.{run.method}")}
+    st.caption(t("run_page.about", **said))
+    learned_from(app, run)
+
+
 def result(app: App, run: Run) -> None:
     """What the run came to, and its files."""
     summary = run.summary
@@ -62,6 +54,9 @@ def result(app: App, run: Run) -> None:
         st.metric(t("run_page.best"), summary["best_epoch"])
         st.metric(t("run_page.seconds"), f"{summary['seconds']:.0f} s")
     st.caption(t(f"run_page.chosen_{summary['chosen_by']}"))
+    for note in summary.get("notes", ()):
+        if note["what"] == "threads":
+            st.info(t("run_page.threads_note", step=note["step"], before=note["before"], now=note["now"]))
     st.code(str(app.home.experiments / run.name), language=None)
     st.page_link("pages/model/results.py", label=t("run_page.measure"), icon=":material/leaderboard:")
     st.page_link(
@@ -76,26 +71,25 @@ with page("run") as app:
     st.page_link("pages/model/train.py", label=t("pages.train"), icon=":material/arrow_back:")
     run, job_id = find(app)
     if run:
-        st.subheader(plain(run.name))
-        st.caption(
-            t(
-                "run_page.about",
-                dataset=plain(run.dataset),
-                model=plain(run.model),
-                method=t(f"train.{run.method}"),
-            )
-        )
-        learned_from(app, run)
+        heading(app, run)
+    if run and run.summary:
+        result(app, run)
 
     def beside(job: Job) -> None:
-        """The curves below the progress."""
-        current = Runs(Jobs(app_home().open()).db).of_job(job.id)
-        if current:
-            curves(current.name)
+        """The run below its job's progress; a page that was opened before the run began is drawn anew then."""
+        if run:
+            live(run, job)
+        elif Runs(Jobs(app_home().open()).db).of_job(job.id):
+            st.rerun()
 
     if job_id is not None:
         watch_job(job_id, beside=beside)
     elif run:
-        curves(run.name)
-    if run and run.summary:
-        result(app, run)
+        live(run, None)
+    if run:
+        try:
+            again(app, run)
+        except SongclipError as error:
+            st.error(sorry(error))
+        compare(app, run)
+        frozen(run)

@@ -1,76 +1,28 @@
-"""Training: choose a dataset and a model, press the button; earlier runs below."""
+"""Training: choose a dataset, a model and a purpose, press the button; the queue and earlier runs below."""
 
 import pandas as pd
 import streamlit as st
 
 from core.errors import SongclipError
 from db.experiments import Datasets, Runs
-from workbench.components.job_panel import start_job
-from workbench.components.shell import App, page, sorry, t
-from workbench.tasks.models import base_name, model_names
-from workbench.tasks.training import config_for, preset_names
+from workbench.components.plan_view import plan_view, waiting_view, weights_view
+from workbench.components.shell import App, page, plain, sorry, t
+from workbench.components.train_form import train_form
+from workbench.tasks.training import queue_run, train_params
 
 
-def options(app: App) -> None:
-    """The form; every option explained in a sentence."""
-    datasets = [record.name for record in Datasets(app.db).all()]
-    models = model_names(app.home)
-    left, middle, right = st.columns(3)
-    dataset = left.selectbox(t("train.dataset"), datasets)
-    model = middle.selectbox(
-        t("train.model"), models, index=models.index(base_name(app.home, "")), help=t("train.model_help")
-    )
-    method = right.segmented_control(
-        t("train.method"),
-        ["lora", "full"],
-        default="lora",
-        required=True,
-        format_func=lambda name: t(f"train.{name}"),
-    )
-    preset = st.selectbox(
-        t("train.preset"), ["", *preset_names()], format_func=lambda name: t(f"presets.{name or 'auto'}")
-    )
-    base = config_for(model, method=method or "lora", preset=preset)
-    columns = st.columns(5)
-    rank = columns[0].number_input(
-        t("train.rank"),
-        1,
-        128,
-        base.lora.rank,
-        disabled=method == "full",
-        help=t("train.rank_help"),
-        key=f"rank-{preset}",
-    )
-    epochs = columns[1].number_input(
-        t("train.epochs"), 1, 500, base.epochs, help=t("train.epochs_help"), key=f"epochs-{preset}-{model}"
-    )
-    batch = columns[2].number_input(
-        t("train.batch"), 2, 1024, base.batch_size, help=t("train.batch_help"), key=f"batch-{preset}-{model}"
-    )
-    rate = columns[3].number_input(
-        t("train.rate"),
-        1e-7,
-        1e-1,
-        base.learning_rate,
-        format="%.1e",
-        help=t("train.rate_help"),
-        key=f"rate-{preset}-{model}-{method}",
-    )
-    seed = columns[4].number_input(t("dataset.seed"), 0, 10_000, 0, help=t("train.seed_help"))
-    if st.button(t("train.start"), type="primary", icon=":material/play_arrow:"):
-        config = config_for(
-            model,
-            method=method or "lora",
-            preset=preset,
-            rank=int(rank),
-            epochs=int(epochs),
-            learning_rate=float(rate),
-            batch_size=int(batch),
-            seed=int(seed),
-        )
-        params = {"dataset": dataset, "model": model, "options": config.to_dict()}
-        job = start_job(app, "train", params, key=f"train-{dataset}-{st.session_state.get('train_turn', 0)}")
-        st.session_state["train_turn"] = st.session_state.get("train_turn", 0) + 1
+def new_run(app: App) -> None:
+    """The form, what the run would take, and the button."""
+    asked = st.query_params.get("from", "")
+    start = Runs(app.db).get(asked) if asked else None
+    if start:
+        st.info(t("train.from_run", run=plain(start.name)), icon=":material/edit:")
+    wanted = train_form(app, start)
+    present = weights_view(app, wanted.model)
+    plan_view(app, wanted, present=present)
+    if st.button(t("train.start"), type="primary", icon=":material/play_arrow:", disabled=not present):
+        params = train_params(wanted.dataset, wanted.model, wanted.config, device=app.settings.device)
+        job = queue_run(app.home, app.db, params)
         st.switch_page("pages/model/run.py", query_params={"job": str(job.id)})
 
 
@@ -112,7 +64,8 @@ with page("train") as app:
         st.page_link("pages/model/dataset.py", label=t("pages.dataset"), icon=":material/dataset:")
         st.stop()
     try:
-        options(app)
+        new_run(app)
     except SongclipError as error:
         st.error(sorry(error))
+    waiting_view(app)
     earlier(app)

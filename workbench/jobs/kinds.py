@@ -48,8 +48,11 @@ KINDS: dict[str, Kind] = {
     "ask": Kind("desk", "workbench.tasks.annotating:annotate_job"),
     "redraft": Kind("desk", "workbench.tasks.redrafting:redraft_job"),
     "dataset": Kind("disk", "workbench.tasks.datasets:dataset_job"),
+    "plan": Kind("gpu", "workbench.tasks.planning:plan_job"),
+    "download": Kind("disk", "workbench.tasks.planning:download_job"),
     "train": Kind("gpu", "workbench.tasks.training:train_job"),
     "evaluate": Kind("gpu", "workbench.tasks.evaluating:evaluate_job"),
+    "strength": Kind("gpu", "workbench.tasks.strengths:strength_job"),
     "ablate": Kind("gpu", "workbench.tasks.ablating:ablate_job"),
     "demo": Kind("disk", "workbench.tasks.demo:demo_job"),
 }

@@ -1,5 +1,6 @@
 """One split of a dataset as a model sees it: pixels, texts, and which belong together."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.imaging.normalise import normalised
-from core.progress import Progress, stop_if_asked
+from core.progress import Progress
 
 if TYPE_CHECKING:
     from core.evaluation.report import Evaluation
@@ -17,21 +18,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Encoded:
-    """``pixels`` uint8 [n, 3, r, r]; ``text_images[t]`` the rows of ``pixels`` that text t belongs to."""
+    """``pixels`` uint8 [n, 3, r, r]; ``text_images[t]`` the rows of ``pixels`` that text t belongs to.
+
+    ``image_ids`` names the picture of each row, as the dataset does.
+    """
 
     pixels: NDArray[np.uint8]
     texts: list[str]
     text_images: list[list[int]]
     kinds: list[str]
     passages: list[int]
+    image_ids: list[int]
 
-    def evaluate(self, model: "LoadedModel") -> "Evaluation":
-        """Full-gallery figures of the model as it stands."""
-        from core.evaluation.report import evaluate
+    def features(self, model: "LoadedModel") -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Texts [m, dim] and pictures [n, dim] as the model sees them now, each row of length 1."""
         from core.model.features import encode_images, encode_texts
 
-        images = encode_images(model, self.pixels)
-        texts = encode_texts(model, self.texts)
+        return encode_texts(model, self.texts), encode_images(model, self.pixels)
+
+    def measured(self, texts: NDArray[np.float32], images: NDArray[np.float32]) -> "Evaluation":
+        """Full-gallery figures of what :meth:`features` gave."""
+        from core.evaluation.report import evaluate
+
         return evaluate(texts, images, self.text_images, text_groups=self.passages)
 
     def figures(self, model: "LoadedModel") -> dict[str, Any]:
@@ -39,18 +47,13 @@ class Encoded:
 
         A scholar searches with the words of the sources, so the kind ``original`` is what matters to her most.
         """
-        from core.evaluation.report import evaluate
-        from core.model.features import encode_images, encode_texts
-
-        images = encode_images(model, self.pixels)
-        texts = encode_texts(model, self.texts)
-        whole = evaluate(texts, images, self.text_images, text_groups=self.passages).to_json()
+        texts, images = self.features(model)
+        whole = self.measured(texts, images).to_json()
         whole["kinds"] = {}
         for kind in dict.fromkeys(kind for kind in self.kinds if kind):
             part = self.only((kind,))
             rows = [row for row, name in enumerate(self.kinds) if name == kind]
-            found = evaluate(texts[rows], images, part.text_images, text_groups=part.passages)
-            whole["kinds"][kind] = found.t2i.to_json()
+            whole["kinds"][kind] = part.measured(texts[rows], images).t2i.to_json()
         return whole
 
     def only(self, kinds: tuple[str, ...]) -> "Encoded":
@@ -62,27 +65,38 @@ class Encoded:
             [self.text_images[row] for row in rows],
             [self.kinds[row] for row in rows],
             [self.passages[row] for row in rows],
+            self.image_ids,
         )
 
 
-def read_encoded(folder: Path, split: str, model: "LoadedModel", progress: Progress) -> Encoded | None:
-    """Read a split and decode each of its pictures once, to what the model takes; None when there is no such split."""
+def read_encoded(
+    folder: Path, split: str, model: "LoadedModel", progress: Progress, *, keep: Path | None = None
+) -> Encoded | None:
+    """Read a split and decode each of its pictures once, to what the model takes; None when there is no such split.
+
+    Pictures that would fill the memory go into the file ``keep`` where one is given, and are found there the next
+    time (:func:`core.training.pixels.decoded_once`); its name must say what it holds.
+    """
     from core.dataset.reader import read_split, splits_of
+    from core.training.pixels import IN_MEMORY, decoded_once
 
     if split not in splits_of(folder):
         return None
     data = read_split(folder, split)
-    side = model.spec.resolution
-    pixels = np.empty((len(data.image_ids), 3, side, side), dtype=np.uint8)
-    for row, image_id in enumerate(data.image_ids):
-        stop_if_asked(progress)
-        pixels[row] = model.preprocess(normalised(data.image_bytes(image_id)))
-        progress.report(row + 1, len(pixels), "progress.reading_pictures")
+    store = decoded_once(
+        len(data.image_ids),
+        model.spec.resolution,
+        lambda row: model.preprocess(normalised(data.image_bytes(data.image_ids[row]))),
+        file=keep or folder,
+        in_memory=IN_MEMORY if keep else sys.maxsize,
+        progress=progress,
+    )
     rows = {image_id: row for row, image_id in enumerate(data.image_ids)}
     return Encoded(
-        pixels,
+        store.pixels,
         [text.text for text in data.texts],
         [[rows[image_id] for image_id in text.image_ids if image_id in rows] for text in data.texts],
         [text.kind for text in data.texts],
         [text.passage_id for text in data.texts],
+        list(data.image_ids),
     )

@@ -1,21 +1,29 @@
-"""Training runs: from a dataset to a tuned model, resumable, with its figures beside it."""
+"""Training runs: queued, from a dataset to a tuned model, resumable, with what they wrote beside it."""
 
+import hashlib
 import importlib.metadata
 import json
-from collections.abc import Callable
+import logging
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
-from core.errors import InputError
+from core.errors import ConflictError, InputError
 from core.progress import Progress
-from core.records import Run
+from core.records import Job, Run
 from db.experiments import Runs
 from db.home import Home
+from db.jobs import Jobs
 from workbench.jobs.kinds import JobContext
 from workbench.tasks.datasets import record_of
-from workbench.tasks.models import ADAPTER, FULL, base_name
+from workbench.tasks.models import ADAPTER, FULL, base_name, check_base
+from workbench.tasks.run_files import METRICS, MetricsLog, answers, examples_of, run_log
 from workbench.tasks.splits import Encoded, read_encoded
 
 if TYPE_CHECKING:
@@ -23,8 +31,10 @@ if TYPE_CHECKING:
     from core.training.config import TrainConfig
     from core.training.loop import TrainResult
 
-METRICS = "metrics.jsonl"
 MERGED = "merged.pt"
+ROOT = Path(__file__).parents[2]
+
+logger = logging.getLogger(__name__)
 
 
 def config_for(
@@ -33,25 +43,52 @@ def config_for(
     method: str = "lora",
     preset: str = "",
     rank: int | None = None,
+    alpha: float | None = None,
+    dropout: float | None = None,
+    targets: Sequence[str] | None = None,
+    texts: str | None = None,
     epochs: int | None = None,
     learning_rate: float | None = None,
     batch_size: int | None = None,
+    patience: int | None = None,
+    memory: float | None = None,
     seed: int | None = None,
 ) -> "TrainConfig":
-    """The options of a run: a preset (or what suits the model), with what was chosen by hand over it."""
+    """The options of a run: a preset (or what suits the model), with what was chosen by hand over it.
+
+    Alpha follows a rank chosen alone, so that a larger rank is not a smaller step. A full fine-tune takes its own rate,
+    whatever the preset: that of adapters would make it forget. ``memory`` in GB. Raises InputError for a preset that
+    is unknown or an option that cannot be.
+    """
     from dataclasses import replace
 
     from core.training.presets import default_config
     from core.training.presets import preset as preset_named
 
-    config = preset_named(preset) if preset else default_config(model, "full" if method == "full" else "lora")
-    config = replace(config, method="full" if method == "full" else "lora")
-    if rank:
-        # alpha follows the rank, so that a larger rank is not a smaller step
-        scale = config.lora.alpha / config.lora.rank
-        config = replace(config, lora=replace(config.lora, rank=rank, alpha=rank * scale))
-    chosen: dict[str, Any] = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "seed": seed}
-    return replace(config, **{name: value for name, value in chosen.items() if value is not None})
+    suits = default_config(model, "full" if method == "full" else "lora")
+    config = preset_named(preset) if preset else suits
+    if method == "full":
+        config = replace(config, method="full", learning_rate=suits.learning_rate)
+    lora: dict[str, Any] = {"rank": rank, "alpha": alpha, "dropout": dropout}
+    if rank and alpha is None:
+        lora["alpha"] = rank * config.lora.alpha / config.lora.rank
+    if targets is not None:
+        lora["targets"] = tuple(targets)
+    chosen: dict[str, Any] = {
+        "texts_per_image": texts,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "patience": patience,
+        "memory_gb": memory,
+        "seed": seed,
+    }
+    config = replace(config, lora=replace(config.lora, **_given(lora)))
+    return replace(config, **_given(chosen))
+
+
+def _given(chosen: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in chosen.items() if value is not None}
 
 
 def preset_names() -> list[str]:
@@ -61,10 +98,72 @@ def preset_names() -> list[str]:
     return list(PRESETS)
 
 
-def versions() -> dict[str, str]:
-    """What made a run, for its record."""
+def made_by() -> dict[str, Any]:
+    """What makes a run, for its record: versions of libraries, the code's commit where it is known, and threads."""
+    import torch
+
     names = ("songclip-workbench", "torch", "cn-clip", "numpy")
-    return {name: importlib.metadata.version(name) for name in names}
+    versions = {name: importlib.metadata.version(name) for name in names}
+    return {
+        "versions": versions | {"python": platform.python_version()},
+        "code": _commit(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _commit() -> str:
+    """The commit of a working copy, ``-dirty`` when it was changed since; empty for an installed package."""
+    if not (ROOT / ".git").exists():
+        return ""
+    with suppress(OSError, subprocess.SubprocessError):
+        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    return ""
+
+
+def train_params(dataset: str, model: str, config: "TrainConfig", **more: Any) -> dict[str, Any]:
+    """What a job of kind train is asked to do, as its row keeps it."""
+    params: dict[str, Any] = json.loads(
+        json.dumps({"dataset": dataset, "model": model, "options": config.to_dict(), **more})
+    )
+    return params
+
+
+def params_again(run: Run, *, seed: int | None = None) -> dict[str, Any]:
+    """The same run once more: its frozen options, captions and device, with its seed or another."""
+    options = {name: value for name, value in run.config.items() if name != "extra"}
+    extra = run.config.get("extra", {})
+    return {
+        "dataset": run.dataset,
+        "model": run.model,
+        "options": options if seed is None else {**options, "seed": seed},
+        "device": extra.get("device", ""),
+        "kinds": list(extra.get("kinds", ())),
+        "again": run.name,
+    }
+
+
+def queue_run(home: Home, db: Database, params: Mapping[str, Any]) -> Job:
+    """Queue a training run; the job that does exactly this already, when it waits or works: a double click makes one.
+
+    Raises NotFoundError for a dataset, ModelError for a base model that is not there, before anything is recorded.
+    """
+    from workbench.jobs.running import submit
+
+    check_base(home, params.get("model", ""), params.get("device", ""))
+    same = {**_identity(params), "hash": record_of(home, db, params["dataset"]).hash}
+    key = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:16]
+    jobs = Jobs(db)
+    try:
+        return submit(home, jobs, "train", dict(params), key=f"train-{key}")
+    except ConflictError:
+        active = jobs.page(kind="train", active=True, limit=1000)
+        return next(job for job in active if _identity(job.params) == _identity(params))
+
+
+def _identity(params: Mapping[str, Any]) -> dict[str, Any]:
+    said = {"dataset": params["dataset"], "model": params.get("model", ""), "options": params["options"]}
+    return said | {"device": params.get("device", ""), "kinds": list(params.get("kinds", ()))}
 
 
 def start_run(
@@ -87,7 +186,7 @@ def start_run(
         dataset=record,
         model=base_name(home, model),
         method=config.method,
-        config={**config.to_dict(), "extra": {"versions": versions(), **(extra or {})}},
+        config={**config.to_dict(), "extra": {**made_by(), **(extra or {})}},
         job_id=job_id,
         label=label or (f"lora-r{config.lora.rank}" if config.method == "lora" else "full"),
     )
@@ -108,62 +207,83 @@ def carry_out(home: Home, db: Database, run: Run, progress: Progress) -> dict[st
     """Train a recorded run, going on from its last checkpoint when there is one, and write its model.
 
     The best epoch is the one with the highest mean recall over the whole valid gallery, among the epochs trained.
+    Raises InputError ``run_dataset_rebuilt`` when the dataset is no longer the one it began with.
     """
+    if record_of(home, db, run.dataset).hash != run.dataset_hash:
+        raise InputError("run_dataset_rebuilt", run=run.name, dataset=run.dataset)
+    folder = home.experiments / run.name
+    with run_log(folder):
+        summary = _trained(home, run, folder, progress)
+    for file in folder.glob("pixels-*.npy"):
+        with suppress(PermissionError):  # Windows, while something still looks at it
+            file.unlink()
+    Runs(db).finish(run.name, summary)
+    return {"run": run.name, "path": str(folder), **summary}
+
+
+def _trained(home: Home, run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     from core.model.loading import load_model
     from core.training.checkpoints import LAST
     from core.training.config import TrainConfig
     from core.training.data import TrainingData
     from core.training.loop import train
 
-    folder = home.experiments / run.name
     config = TrainConfig.from_dict({name: value for name, value in run.config.items() if name != "extra"})
     kinds = tuple(run.config["extra"].get("kinds", ()))
     model = load_model(run.model, home.weights, run.config["extra"].get("device") or "auto")
-    tuning = read_encoded(home.datasets / run.dataset, "train", model, progress)
+
+    def split(name: str) -> Encoded | None:
+        keep = folder / f"pixels-{name}-{model.spec.resolution}.npy"
+        return read_encoded(home.datasets / run.dataset, name, model, progress, keep=keep)
+
+    tuning = split("train")
     if tuning is None:
         raise InputError("split_missing", name=run.dataset, split="train")
     if kinds:
         tuning = tuning.only(kinds)
-    valid = read_encoded(home.datasets / run.dataset, "valid", model, progress)
+    valid = split("valid")
     last = folder / LAST
-    log = _metrics_log(folder / METRICS, fresh=not last.is_file())
+    resume = last if last.is_file() else None
+    metrics = MetricsLog(folder / METRICS, fresh=resume is None)
+    logger.info(
+        "%s from %s on %s, %d pictures", "Going on" if resume else "Begun", run.model, model.device, len(tuning.pixels)
+    )
+
+    def on_epoch(row: dict[str, Any]) -> None:
+        metrics.epoch(row)
+        logger.info("Epoch %d: loss %s, mean recall %s", row["epoch"], row.get("loss"), row.get("mean_recall"))
+
     result = train(
         model,
         TrainingData(tuning.pixels, tuning.texts, tuning.text_images),
         config,
         folder,
-        valid=_validation(model, valid) if valid else None,
-        on_step=lambda row: log({"kind": "step", **row}),
-        on_epoch=lambda row: log({"kind": "epoch", **row}),
+        valid=_validation(model, valid, folder) if valid else None,
+        on_step=metrics.step,
+        on_epoch=on_epoch,
         progress=progress,
-        resume=last if last.is_file() else None,
+        resume=resume,
     )
-    summary = _write_model(folder, model, config, result)
-    Runs(db).finish(run.name, summary)
-    return {"run": run.name, "path": str(folder), **summary}
+    metrics.complete(result.history)
+    return _write_model(folder, model, config, result)
 
 
-def _validation(model: "LoadedModel", valid: Encoded) -> Callable[[], dict[str, Any]]:
+def _validation(model: "LoadedModel", valid: Encoded, folder: Path) -> Callable[[], dict[str, Any]]:
+    examples = examples_of(folder, valid)
+
     def measure() -> dict[str, Any]:
-        figures = valid.evaluate(model).to_json()
+        began = time.perf_counter()
+        texts, images = valid.features(model)
+        figures = valid.measured(texts, images).to_json()
         return {
             "mean_recall": (figures["t2i"]["mean"] + figures["i2t"]["mean"]) / 2,
             "t2i": {name: figures["t2i"][name] for name in ("R@1", "R@5", "R@10")},
             "i2t": {name: figures["i2t"][name] for name in ("R@1", "R@5", "R@10")},
+            "examples": answers(examples, texts, images, valid.image_ids),
+            "valid_seconds": round(time.perf_counter() - began, 3),
         }
 
     return measure
-
-
-def _metrics_log(file: Path, *, fresh: bool) -> Callable[[dict[str, Any]], None]:
-    if fresh:
-        file.unlink(missing_ok=True)
-
-    def write(row: dict[str, Any]) -> None:
-        with file.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(row) + "\n")
-
-    return write
 
 
 def _write_model(folder: Path, model: "LoadedModel", config: "TrainConfig", result: "TrainResult") -> dict[str, Any]:
@@ -196,24 +316,6 @@ def _write_model(folder: Path, model: "LoadedModel", config: "TrainConfig", resu
     }
 
 
-def read_metrics(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The steps and the epochs of a run so far; a resumed run's repeated steps appear once, as they were last."""
-    steps: dict[int, dict[str, Any]] = {}
-    epochs: dict[int, dict[str, Any]] = {}
-    file = folder / METRICS
-    if file.is_file():
-        for line in file.read_text(encoding="utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # the line being written at this moment, or when the process was killed
-            if row.pop("kind") == "step":
-                steps[row["step"]] = row
-            else:
-                epochs[row["epoch"]] = row
-    return [steps[key] for key in sorted(steps)], [epochs[key] for key in sorted(epochs)]
-
-
 def train_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
     """Job: train on ``dataset`` from ``model`` with ``options``; a resumed job goes on with its run."""
     from core.training.config import TrainConfig
@@ -228,6 +330,6 @@ def train_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
             params.get("model", ""),
             config,
             job_id=context.job_id,
-            extra={"device": params.get("device", "")},
+            extra={name: params[name] for name in ("device", "kinds", "again") if params.get(name)},
         )
     return carry_out(context.home, context.db, run, context.progress)
