@@ -107,6 +107,7 @@ class _Bench:
             "resolve": self._resolve,
             "take_theirs": self._take_theirs,
             "open_unmerged": self._open_unmerged,
+            "close_unmerged": self._close_unmerged,
         }
         known.get(str(action.get("do")), self._edit)(number, action)
 
@@ -294,6 +295,11 @@ class _Bench:
             raise InputError("action_invalid", what="id")
         sitting.merging, sitting.conflict = row, True
         sitting.base, sitting.value = row.base, row.value
+
+    def _close_unmerged(self, _: int, __: Mapping[str, Any]) -> None:
+        """Not now: what was set aside stays where it is."""
+        if self.sitting.merging:
+            self.sitting.follow(self.annotations.get(self.sitting.passage_id))
 
 
 def _moved_action(action: Mapping[str, Any], seen: str, now: str) -> Mapping[str, Any]:

@@ -167,7 +167,7 @@ class Desk {
   }
 
   may(action) {
-    const settling = ["resolve", "take_theirs", "go"].includes(action.do);
+    const settling = ["resolve", "take_theirs", "close_unmerged", "go"].includes(action.do);
     return !this.leaving && (!this.data.merging || settling);
   }
 

@@ -120,6 +120,7 @@ function conflictPanel(desk, conflict) {
       {},
       button(open ? say("merge_open", { count: open }) : say("merge"), () => desk.resolve(choices()), { kind: "primary", disabled: open > 0 }),
       button(say("take_theirs"), () => desk.resolve(null)),
+      desk.data.merging ? button(say("later"), () => desk.send({ do: "close_unmerged" })) : null,
     ),
   );
 }
