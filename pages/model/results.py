@@ -11,15 +11,11 @@ from db.jobs import Jobs
 from workbench.components.charts import comparison_chart
 from workbench.components.job_panel import start_job
 from workbench.components.shell import App, page, t
+from workbench.components.strength import model_name, strengths_of_runs
 from workbench.tasks.datasets import CAPTION_KINDS
 from workbench.tasks.evaluating import measurable
 
 KS = (1, 5, 10)
-
-
-def name_of(record: EvaluationRecord) -> str:
-    """How a model is called in a table."""
-    return record.run or f"{record.model} · {t('results.zero_shot')}"
 
 
 def rows_of(found: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -58,7 +54,7 @@ def direction(records: list[EvaluationRecord], way: str) -> None:
     """Table and chart of one direction."""
     key = f"{way}-{records[0].id}"
     kind = chosen_kind(records, key) if way == "t2i" else ""
-    found = [(name_of(r), r.figures["kinds"][kind] if kind else r.figures[way]) for r in records]
+    found = [(model_name(r), r.figures["kinds"][kind] if kind else r.figures[way]) for r in records]
     first = found[0][1]
     st.markdown(f"**{t(f'charts.{way}')}** · {t('results.about', queries=first['queries'], gallery=first['gallery'])}")
     rows = rows_of(found)
@@ -144,9 +140,10 @@ with page("results") as app:
         st.subheader(t(f"splits.{split}"))
         if split == "train":
             st.warning(t("results.on_train"))
-        records = sorted((r for r in fresh if r.split == split), key=lambda r: (r.run != "", r.run))
+        records = sorted((r for r in fresh if r.split == split), key=lambda r: (r.run, r.figures.get("strength", 1.0)))
         for way in ("t2i", "i2t"):
             direction(records, way)
     if not fresh:
         st.info(t("results.none"))
+    strengths_of_runs(app, dataset)
     ablation(app, dataset)

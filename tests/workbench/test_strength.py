@@ -5,51 +5,21 @@ from dataclasses import replace
 
 import pytest
 
-from core.demo.worlds import training_world
 from core.errors import InputError
 from core.progress import Silent
-from core.texts.annotation import Status
-from core.texts.passage import NewPassage
-from db.annotations import Annotations
 from db.experiments import Evaluations
-from db.home import Home
-from db.images import Pairs
-from db.passages import Passages
+from tests.tuned_home import tuned_home
 from workbench.tasks import searching
-from workbench.tasks.datasets import build
 from workbench.tasks.evaluating import measure
-from workbench.tasks.images import add_picture
 from workbench.tasks.models import load, load_for_search, picture_key
 from workbench.tasks.training import carry_out, config_for, start_run
-
-SCENES = 24
-PARAMS = {"statuses": ["approved"], "kinds": ["original", "modern"], "valid": 0.2, "test": 0.3, "seed": 0}
-
-
-def add_scenes(home, db, items, status=Status.APPROVED):
-    ids = Passages(db).add([NewPassage("示例", "卷一", item.passage) for item in items]).ids
-    for number, (passage_id, item) in enumerate(zip(ids, items, strict=True)):
-        version = Annotations(db).get(passage_id).version
-        Annotations(db).save(passage_id, item.reference, status, version=version, who="test", why="edited")
-        image = add_picture(home, db, f"{passage_id}-{number}.jpg", item.jpeg(), {})[0]
-        Pairs(db).add([(passage_id, image.id, "")], who="test")
-    return ids
 
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory):
-    """A home with a dataset, an adapter run and a fully tuned run, each of one epoch."""
-    home = Home(tmp_path_factory.mktemp("strength") / "home")
-    db = home.open()
-    add_scenes(home, db, training_world(SCENES, 5))
-    build(home, db, PARAMS | {"name": "lake"}, Silent())
-    runs = {}
-    for method in ("lora", "full"):
-        config = replace(config_for("mini", method=method, epochs=1), batch_size=8)
-        run = start_run(home, db, "lake", "mini", config, job_id=None)
-        carry_out(home, db, run, Silent())
-        runs[method] = run.name
-    return home, db, runs
+    """The home, a connection, and its runs by method."""
+    home, runs = tuned_home(tmp_path_factory.mktemp("strength"))
+    return home, home.open(), runs
 
 
 def ranking(home, db, **asked):
