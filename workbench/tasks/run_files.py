@@ -42,10 +42,11 @@ class MetricsLog:
 
     def complete(self, history: Iterable[Row]) -> None:
         """Add the epochs that a killed process had finished but not written."""
-        there = {row["epoch"] for row in read_metrics(self._file.parent)[1]}
-        for row in history:
-            if row["epoch"] not in there:
-                self._write({"kind": "epoch", **row})
+        rows = list(_rows(self._file))
+        there = {row["epoch"] for row in rows if row["kind"] == "epoch"}
+        missing = [{"kind": "epoch", **row} for row in history if row["epoch"] not in there]
+        if missing:
+            self._replace([*rows, *missing])
 
     def _write(self, row: Row) -> None:
         if self._resumed:
@@ -62,9 +63,11 @@ class MetricsLog:
                 return bool(row["epoch"] <= first["epoch"])
             return bool(row["epoch"] < first["epoch"])
 
-        kept = [row for row in _rows(self._file) if before(row)]
+        self._replace([row for row in _rows(self._file) if before(row)])
+
+    def _replace(self, rows: Iterable[Row]) -> None:
         with replacing(self._file) as temporary:
-            temporary.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def _rows(file: Path) -> Iterator[Row]:

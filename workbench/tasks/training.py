@@ -251,7 +251,11 @@ def _trained(home: Home, run: Run, folder: Path, progress: Progress) -> dict[str
 
     def on_epoch(row: dict[str, Any]) -> None:
         metrics.epoch(row)
-        logger.info("Epoch %d: loss %s, mean recall %s", row["epoch"], row.get("loss"), row.get("mean_recall"))
+        logger.info(
+            "Epoch %d: %s",
+            row["epoch"],
+            ", ".join(f"{name} {row[name]:.3f}" for name in ("loss", "mean_recall") if name in row),
+        )
 
     result = train(
         model,
