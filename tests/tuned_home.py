@@ -39,8 +39,8 @@ def tuned_home(folder: Path) -> tuple[Home, dict[str, str]]:
     db = home.open()
     add_scenes(home, db, training_world(SCENES, 5), Status.APPROVED)
     add_scenes(home, db, benchmark_world(OTHERS, 5), Status.DRAFT)
-    build(home, db, PARAMS | {"name": "lake"}, Silent())
     build(home, db, PARAMS | {"name": "far", "statuses": ["draft"]}, Silent())
+    build(home, db, PARAMS | {"name": "lake"}, Silent())
     runs = {}
     for method in ("lora", "full"):
         config = replace(config_for("mini", method=method, epochs=1), batch_size=8)

@@ -36,27 +36,24 @@ with page("browse") as app:
     runs = finished_runs(app.home, app.db)
     names = ["", *runs]
     asked = st.query_params.get("run", runs[0] if runs else "")
+    asked = asked if asked in names else ""
+    # set once and kept under a key: with a default that follows the address, what is typed after a search would be lost
+    st.session_state.setdefault("browse-run", asked)
+    st.session_state.setdefault("browse-text", st.query_params.get("q", ""))
     left, right = st.columns(2)
-    run = left.selectbox(
-        t("browse.model"),
-        names,
-        index=names.index(asked) if asked in names else 0,
-        format_func=lambda name: name or t("browse.base"),
-    )
+    run = left.selectbox(t("browse.model"), names, format_func=lambda name: name or t("browse.base"), key="browse-run")
     with right:
         strength = strength_slider(run) if run else 1.0
     if run:
         st.caption(t("strength.what"))
     with st.form("search"):
-        text = st.text_input(
-            t("browse.text"), st.query_params.get("q", ""), placeholder="湖山亭榭，夜月画船", max_chars=500
-        )
+        text = st.text_input(t("browse.text"), placeholder="湖山亭榭，夜月画船", max_chars=500, key="browse-text")
         file = st.file_uploader(t("browse.picture"), type=["jpg", "jpeg", "png", "webp"])
         sent = st.form_submit_button(t("browse.search"), type="primary", icon=":material/image_search:")
     if sent:
         st.query_params["q"], st.query_params["run"] = text or "", run or ""
         strength_to_address(strength)
-        asked = run
+        asked = run or ""
     if sent or st.query_params.get("q"):
         # as the address says: while somebody is still choosing, no picture is read for what she passes on the way
-        answer(app, st.query_params["q"], asked if asked in names else "", file.getvalue() if file else b"")
+        answer(app, st.query_params["q"], asked, file.getvalue() if file else b"")

@@ -1,6 +1,7 @@
 """How much a run's tuning counts: in a search, in a figure, along the line from base to tuned."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -51,6 +52,23 @@ def test_what_a_search_says_does_not_depend_on_what_was_asked_before(tuned, meth
             assert model.key == alone[strength]
     assert len(set(alone.values())) == 3
     assert alone[0.0] == load(home, db, model="mini").key
+
+
+def test_two_who_search_at_once_do_not_move_each_others_strength(tuned):
+    home, _, runs = tuned
+    for file in (home.features / searching.BETWEEN).glob("*.npz"):
+        file.unlink()
+
+    def search_at(strength):
+        return [ranking(home, home.open(), run=runs["lora"], strength=strength) for _ in range(3)]
+
+    with ThreadPoolExecutor(2) as pool:
+        low, high = pool.map(search_at, (0.2, 0.9))
+    for file in (home.features / searching.BETWEEN).glob("*.npz"):
+        file.unlink()
+    for found, strength in ((low, 0.2), (high, 0.9)):
+        alone = search_at(strength)[0]
+        assert all(same(ranked, alone) for ranked in found)
 
 
 def test_moving_along_encodes_each_strength_once_and_keeps_the_last_few(tuned):

@@ -47,9 +47,10 @@ def strength_to_address(strength: float) -> None:
 
 def strength_slider(run: str) -> float:
     """How much the tuning of ``run`` counts, beginning with what the address asks of it."""
-    of_address = st.query_params.get("run", run) == run
-    value = strength_from_address() if of_address else 1.0
-    return round(st.slider(t("strength.slider"), 0.0, 1.0, value, 0.05), 2)
+    key = f"strength-{run}"
+    asked_of_it = st.query_params.get("run", run) == run
+    st.session_state.setdefault(key, strength_from_address() if asked_of_it else 1.0)
+    return round(st.slider(t("strength.slider"), 0.0, 1.0, step=0.05, key=key), 2)
 
 
 def model_name(record: EvaluationRecord) -> str:
@@ -201,5 +202,5 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
         line[row["set"]] = f"{row['recall']:.1f}  [{row['low']:.1f}–{row['high']:.1f}]"
         change = f"{row['change']:+.1f}  [{row['change_low']:+.1f}, {row['change_high']:+.1f}]"
         of_set = t(f"strength.short_{row['name']}")
-        line[f"{t('strength.against_base')} · {of_set}"] = change
+        line[f"{t('strength.against_base')} · {of_set}"] = change if row["strength"] else "–"
     return pd.DataFrame(list(lines.values()))
