@@ -66,7 +66,7 @@ def figures(run: Run, job: Job | None, steps: Sequence[Row], epochs: Sequence[Ro
             st.metric(t("charts.memory"), f"{last['memory'] / GB:.2f}")
         st.metric(
             t("charts.speed"),
-            f"{last['images_per_second']:.0f} · {last['texts_per_second']:.0f}",
+            " · ".join(f"{last[name]:.0f}" for name in ("images_per_second", "texts_per_second") if name in last),
             help=t("run_page.speed_help"),
         )
         if job and job.state.active and total:

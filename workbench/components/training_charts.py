@@ -50,6 +50,7 @@ def _by_step(steps: Sequence[Row], lines: Mapping[str, str], title: str, form: s
             {"step": row["step"], "epoch": row["epoch"], "value": row[name], "figure": label}
             for row in thinned(steps)
             for name, label in lines.items()
+            if name in row  # a run of an earlier version measured less
         ]
     )
     encoding: dict[str, Any] = {
