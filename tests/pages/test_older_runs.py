@@ -17,7 +17,8 @@ def test_the_metrics_of_an_earlier_version_are_drawn(filled, open_page):
     step = {"kind": "step", "step": 1, "epoch": 1, "loss": 2.0, "lr": 1e-3, "images_per_second": 10.0, "seconds": 1.0}
     folder = filled.experiments / run.name
     folder.mkdir(parents=True)
-    (folder / "metrics.jsonl").write_text(json.dumps(step) + "\n", encoding="utf-8")
+    rows = [step, {**step, "step": 2}]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     app = open_page("model/run.py", run=run.name)
     assert not app.exception and not app.error
     assert any(metric.value == "10" for metric in app.metric)

@@ -106,7 +106,7 @@ def memory_notes(steps: Sequence[Row]) -> list[Row]:
     return [
         {"step": now["step"], "before": before["micro_batch"], "now": now["micro_batch"]}
         for before, now in pairwise(steps)
-        if before["micro_batch"] != now["micro_batch"]
+        if before.get("micro_batch") != now.get("micro_batch")
     ]
 
 
