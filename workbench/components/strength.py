@@ -77,9 +77,12 @@ def strengths_of_runs(app: App, dataset: str) -> None:
         return
     left, right, button = st.columns([2, 2, 1], vertical_alignment="bottom")
     run = runs[left.selectbox(t("strength.run"), list(runs))]
+    done = measurements(app.home, app.db, run.name)
+    sets = [*untouched_datasets(app.home, app.db, run), GENERAL]
     untouched = right.selectbox(
         t("strength.untouched"),
-        [*untouched_datasets(app.home, app.db, run), GENERAL],
+        sets,
+        index=next((place for place, name in enumerate(sets) if name in done), 0),
         format_func=lambda name: name or t("strength.general", count=GENERAL_SCENES),
         help=t("strength.untouched_help"),
     )
@@ -90,9 +93,8 @@ def strengths_of_runs(app: App, dataset: str) -> None:
     job = _job_of(app, run, untouched)
     if job and job.state is not JobState.DONE:
         watch_job(job.id)
-    measured = measurements(app.home, app.db, run.name).get(untouched)
-    if measured:
-        _along(measured)
+    if untouched in done:
+        _along(done[untouched])
 
 
 def _job_of(app: App, run: Run, untouched: str) -> Job | None:
@@ -166,7 +168,8 @@ def _chart(rows: list[dict[str, Any]], best: float) -> alt.LayerChart:
         scale=alt.Scale(domain=labels, range=[COLOURS[name] for name in SETS]),
         legend=alt.Legend(orient="bottom", columns=1, labelLimit=600),
     )
-    x = alt.X("strength:Q", title=t("strength.axis"), scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=5))
+    values = [row["strength"] for row in rows]
+    x = alt.X("strength:Q", title=t("strength.axis"), scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(values=values))
     base = alt.Chart(frame).encode(x=x, color=colour)
     bands = base.mark_area(opacity=0.18).encode(
         y=alt.Y("low:Q", title=t("charts.recall"), scale=alt.Scale(domain=[0, 100])), y2="high:Q"
@@ -199,8 +202,8 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     lines: dict[float, dict[str, str]] = {}
     for row in rows:
         line = lines.setdefault(row["strength"], {t("strength.axis"): f"{row['strength']:g}"})
-        line[row["set"]] = f"{row['recall']:.1f}  [{row['low']:.1f}–{row['high']:.1f}]"
-        change = f"{row['change']:+.1f}  [{row['change_low']:+.1f}, {row['change_high']:+.1f}]"
         of_set = t(f"strength.short_{row['name']}")
-        line[f"{t('strength.against_base')} · {of_set}"] = change if row["strength"] else "–"
+        line[of_set] = f"{row['recall']:.1f}  [{row['low']:.1f}–{row['high']:.1f}]"
+        change = f"{row['change']:+.1f}  [{row['change_low']:+.1f}, {row['change_high']:+.1f}]"
+        line[f"{of_set}: {t('strength.against_base')}"] = change if row["strength"] else "–"
     return pd.DataFrame(list(lines.values()))
