@@ -8,6 +8,7 @@ from db.experiments import Datasets, Runs
 from db.jobs import Jobs
 from workbench.components.job_panel import watch_job
 from workbench.components.made_from import made_from_older
+from workbench.components.plan_view import duration
 from workbench.components.run_view import again, compare, frozen, live
 from workbench.components.shell import App, app_home, page, plain, sorry, t
 
@@ -42,7 +43,7 @@ def result(app: App, run: Run) -> None:
     """What the run came to, and its files."""
     summary = run.summary
     share = 100 * summary["trainable"] / summary["total"]
-    with st.grid(min_column_width=150):
+    with st.grid(min_column_width=190):
         st.metric(
             t("run_page.trainable"),
             f"{summary['trainable']:,}",
@@ -52,7 +53,7 @@ def result(app: App, run: Run) -> None:
         )
         st.metric(t("run_page.total"), f"{summary['total']:,}")
         st.metric(t("run_page.best"), summary["best_epoch"])
-        st.metric(t("run_page.seconds"), f"{summary['seconds']:.0f} s")
+        st.metric(t("run_page.seconds"), duration(summary["seconds"]))
     st.caption(t(f"run_page.chosen_{summary['chosen_by']}"))
     for note in summary.get("notes", ()):
         if note["what"] == "threads":

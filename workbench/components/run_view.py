@@ -57,18 +57,16 @@ def live(run: Run, job: Job | None) -> None:
 def figures(run: Run, job: Job | None, steps: Sequence[Row], epochs: Sequence[Row]) -> None:
     """Where the run stands: step, loss, rate, memory, throughput and time left."""
     last = steps[-1]
-    with st.grid(min_column_width=130):
+    with st.grid(min_column_width=140):
         total = job.total if job and job.kind == "train" and job.total >= last["step"] else 0
         st.metric(t("run_page.step_now"), f"{last['step']} / {total}" if total else f"{last['step']}")
-        st.metric(t("charts.loss"), f"{last['loss']:.3f}")
-        st.metric(t("charts.rate"), f"{last['lr']:.1e}")
+        st.metric(t("run_page.loss"), f"{last['loss']:.3f}")
+        st.metric(t("train.rate"), f"{last['lr']:.1e}")
         if last.get("memory"):
-            st.metric(t("charts.memory"), f"{last['memory'] / GB:.2f}")
-        st.metric(
-            t("charts.speed"),
-            " · ".join(f"{last[name]:.0f}" for name in ("images_per_second", "texts_per_second") if name in last),
-            help=t("run_page.speed_help"),
-        )
+            st.metric(t("run_page.memory"), f"{last['memory'] / GB:.2f} GB")
+        st.metric(t("run_page.images_second"), f"{last['images_per_second']:.0f}")
+        if "texts_per_second" in last:  # runs of an earlier version did not count them
+            st.metric(t("run_page.texts_second"), f"{last['texts_per_second']:.0f}")
         if job and job.state.active and total:
             left = time_left(steps, epochs, total, run.config["epochs"])
             st.metric(t("run_page.left"), duration(left) if left is not None else "…")

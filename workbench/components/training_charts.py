@@ -10,7 +10,7 @@ from workbench.components.shell import t
 
 Row = dict[str, Any]
 
-HEIGHT, LOW = 260, 170
+HEIGHT, LOW = 320, 200
 POINTS = 1000
 """A line of more points says no more on a screen and makes each look at a running job slower."""
 GB = 1024**3
@@ -59,7 +59,7 @@ def _by_step(steps: Sequence[Row], lines: Mapping[str, str], title: str, form: s
         "tooltip": ["step", "epoch", alt.Tooltip("value:Q", title=title, format=form)],
     }
     if len(lines) > 1:
-        encoding["color"] = alt.Color("figure:N", title=None, legend=alt.Legend(orient="bottom"))
+        encoding["color"] = alt.Color("figure:N", title=None, sort=None, legend=alt.Legend(orient="top"))
         return alt.Chart(frame).mark_line().encode(**encoding).properties(height=height)
     return alt.Chart(frame).mark_line(color="#A4302A").encode(**encoding).properties(height=height)
 
@@ -94,7 +94,7 @@ def _recall(rows: list[Row], title: str, *, columns: int) -> alt.Chart:
         .encode(
             x=alt.X("epoch:Q", title=t("charts.epoch"), axis=alt.Axis(tickMinStep=1, format="d")),
             y=alt.Y("recall:Q", title=title, scale=alt.Scale(domain=[0, 100])),
-            color=alt.Color("figure:N", title=None, sort=None, legend=alt.Legend(orient="bottom", columns=columns)),
+            color=alt.Color("figure:N", title=None, sort=None, legend=alt.Legend(orient="top", columns=columns)),
             tooltip=["epoch", "figure", alt.Tooltip("recall:Q", format=".1f")],
         )
         .properties(height=HEIGHT)
