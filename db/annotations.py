@@ -93,11 +93,11 @@ class Annotations:
             encoded = value_to_json(value)
             self.db.execute(
                 "INSERT INTO annotations (passage_id, status, revision, value, updated_at, updated_by, version,"
-                " sitting, seq, sealed, made, stale, problems, disputed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)"
+                " sitting, seq, made, stale, problems, disputed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (passage_id) DO UPDATE SET status = excluded.status, revision = excluded.revision,"
                 " value = excluded.value, updated_at = excluded.updated_at, updated_by = excluded.updated_by,"
-                " version = excluded.version, sitting = excluded.sitting, seq = excluded.seq, sealed = 0, made = excluded.made,"
-                " stale = excluded.stale, problems = excluded.problems, disputed = excluded.disputed",
+                " version = excluded.version, sitting = excluded.sitting, seq = excluded.seq, sealed = 0,"
+                " made = excluded.made, stale = excluded.stale, problems = excluded.problems, disputed = excluded.disputed",
                 [
                     passage_id,
                     status.value,
