@@ -23,7 +23,7 @@ class Annotation:
     """The scholar's value for one passage; ``revision`` 0 means nothing was saved yet.
 
     ``version`` counts the saves, and a save must name the one it was made on: within a sitting the revision stays.
-    ``sitting`` names the sitting that saved last, ``seq`` its last action that is saved; ``sealed`` says that it is over.
+    ``sitting`` names the sitting that saved last, ``seq`` its last action that is saved, ``sealed`` that it is over.
     ``made`` are the revisions each part changed and was made in (:mod:`core.annotation.staleness`).
     """
 

@@ -97,7 +97,8 @@ class Annotations:
                 " ON CONFLICT (passage_id) DO UPDATE SET status = excluded.status, revision = excluded.revision,"
                 " value = excluded.value, updated_at = excluded.updated_at, updated_by = excluded.updated_by,"
                 " version = excluded.version, sitting = excluded.sitting, seq = excluded.seq, sealed = 0,"
-                " made = excluded.made, stale = excluded.stale, problems = excluded.problems, disputed = excluded.disputed",
+                " made = excluded.made, stale = excluded.stale, problems = excluded.problems,"
+                " disputed = excluded.disputed",
                 [
                     passage_id,
                     status.value,
