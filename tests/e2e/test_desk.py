@@ -181,6 +181,34 @@ def test_keys_between_two_passages_decide_nothing(named, home):
     wait_for(home, second, lambda a: a.status is Status.APPROVED)
 
 
+def test_going_on_raises_no_alarm(named, home):
+    first, second = seed(home, PLAIN, RARE)
+    page = open_desk(named, first)
+    page.keyboard.press("n")
+    page.wait_for_url(f"**id={second}**")
+    page.wait_for_timeout(6_000)
+    expect(page.locator(".songclip-desk .saved.late")).to_have_count(0)
+    expect(page.locator(".songclip-desk .saved")).to_have_text("")
+
+
+def test_a_selection_that_ends_on_a_chosen_entitys_border_is_one(named, home):
+    passage = seed(home, PLAIN)[0]
+    write(home, passage, AnnotationValue(entities=(Entity("e1", "望仙桥", mentions=((4, 7),)),)), who="甲")
+    page = open_desk(named, passage)
+    page.locator(".songclip-desk .row .name").first.click()
+    expect(page.locator(".songclip-desk .desk-grip.end")).to_be_visible()
+    select(page, 5, 7)
+    page.keyboard.press("6")
+    entities = wait_for(home, passage, lambda a: len(a.value.entities) == 2).value.entities
+    assert [(e.name, e.kind) for e in entities] == [("望仙桥", "place"), ("仙桥", "other")]
+    # And what is selected no longer is not marked either.
+    select(page, 0, 3)
+    page.keyboard.press("Escape")
+    page.keyboard.press("e")
+    page.wait_for_timeout(800)
+    assert len(stored(home, passage).value.entities) == 2
+
+
 def test_going_on_in_the_middle_of_a_word_loses_nothing(named, home):
     first, second = seed(home, PLAIN, RARE)
     page = open_desk(named, first)

@@ -131,7 +131,7 @@ def _take(db: Database, record: AnnotationRecord, status: Status, report: Interc
     passage, value = _match(db, record, report)
     annotations = Annotations(db)
     current = annotations.get(passage.id)
-    who = str(record.provenance.get("who", "")) or WHO
+    who = _person(record)
     _pair(db, passage.id, record)
     if record.status in (Status.NEW, Status.SUGGESTED):
         latest = Suggestions(db).latest(passage)
@@ -153,6 +153,12 @@ def _take(db: Database, record: AnnotationRecord, status: Status, report: Interc
         kept = record.status if record.status in (Status.DRAFT, Status.DISCARDED) else status
         annotations.save(passage.id, value, kept, version=current.version, who=who, why="imported")
     report.imported += 1
+
+
+def _person(record: AnnotationRecord) -> str:
+    """Whose value a record is; one that a machine suggested and somebody confirmed in the file is the file's."""
+    who = str(record.provenance.get("who", ""))
+    return who if who and "provider" not in record.provenance else WHO
 
 
 def _match(db: Database, record: AnnotationRecord, report: InterchangeReport) -> tuple[Passage, AnnotationValue]:

@@ -6,6 +6,7 @@ const TYPING_LONGEST = 1200;
 const SEND_AGAIN = 3000;
 const UNSAVED_WARNING = 4000;
 const QUIET = 10000;
+const LONGEST_HOLD = 4000;
 
 function remembered(name, fallback) {
   try {
@@ -44,7 +45,10 @@ class Desk {
 
   build() {
     this.passage = new PassageView({
-      select: () => this.drawTools(),
+      select: () => {
+        this.drawTools();
+        this.put("relations", () => drawRelations(this));
+      },
       choose: (chosen) => this.choose(chosen),
       move: (entity, span, to) => this.moveMention(entity, span, to),
       enter: () => this.picking && this.pick(this.chosen?.entity),
@@ -70,10 +74,7 @@ class Desk {
     );
     this.onkey = (event) => this.keyPressed(event);
     this.onleave = () => this.flush();
-    // What is sent after a click on another page would bring this one back: it waits.
-    this.onlink = (event) => {
-      if (event.target.closest?.("a[href]")) this.quietUntil = Date.now() + QUIET;
-    };
+    this.onlink = (event) => this.holdLink(event);
     this.onunload = (event) => {
       this.flush();
       if (this.outbox.pending) event.preventDefault();
@@ -84,6 +85,28 @@ class Desk {
     window.addEventListener("pagehide", this.onleave);
     window.addEventListener("beforeunload", this.onunload);
     this.clock = setInterval(() => this.tick(), 1000);
+  }
+
+  // What is sent together with a click on another page would bring this one back. So the click waits until what was
+  // typed is stored, a moment that nobody sees.
+  holdLink(event) {
+    const link = event.target.closest?.("a[href]");
+    if (!link || this.root.contains(link) || this.passing) return;
+    this.flush();
+    if (!this.outbox.pending) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.held = { href: link.getAttribute("href"), until: Date.now() + LONGEST_HOLD };
+  }
+
+  followHeld() {
+    if (!this.held || (this.outbox.pending && Date.now() < this.held.until)) return;
+    const link = document.querySelector(`a[href="${CSS.escape(this.held.href)}"]`);
+    this.held = null;
+    this.quietUntil = Date.now() + QUIET;
+    this.passing = true;
+    link?.click();
+    this.passing = false;
   }
 
   close() {
@@ -115,6 +138,7 @@ class Desk {
     this.leaving = false;
     if (other) this.sitDown();
     this.flush();
+    this.followHeld();
     if (data.chosen) this.chooseMade(data.chosen);
     this.draw();
   }
@@ -127,6 +151,7 @@ class Desk {
 
   go(to) {
     this.send({ do: "go", to });
+    this.passage.text.focus({ preventScroll: true });
     this.leaving = true;
     this.draw();
   }
@@ -207,6 +232,7 @@ class Desk {
       this.close();
       return;
     }
+    this.followHeld();
     if (!this.outbox.pending) {
       if (this.unsavedSince !== undefined) {
         this.unsavedSince = undefined;
@@ -359,6 +385,7 @@ class Desk {
         this.picking = null;
         this.drawNotices();
         this.passage.text.focus();
+        this.passage.select(this.passage.focus, this.passage.focus, { look: false });
       },
     };
     return commands[command] ? commands[command]() : false;

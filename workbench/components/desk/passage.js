@@ -60,7 +60,7 @@ class PassageView {
     this.focus = 0;
     this.marks = [];
     this.stops = [0];
-    this.text.addEventListener("mouseup", () => this.picked());
+    this.text.addEventListener("mousedown", () => this.selecting());
     this.text.addEventListener("keydown", (event) => this.step(event));
     this.text.addEventListener("focus", () => this.place());
     this.text.addEventListener("blur", () => this.place());
@@ -69,10 +69,21 @@ class PassageView {
     this.resized.observe(this.box);
   }
 
+  // What is selected and seen to be: a selection that has gone from the screen is none.
   get span() {
-    return this.anchor === this.focus
-      ? null
-      : [Math.min(this.anchor, this.focus), Math.max(this.anchor, this.focus)];
+    const span = selectedSpan(this.text);
+    return span && span[0] < span[1] ? span : null;
+  }
+
+  // While one selects, the grips let the pointer through; the mouse may be let go anywhere.
+  selecting() {
+    this.box.classList.add("selecting");
+    const done = () => {
+      window.removeEventListener("mouseup", done);
+      this.box.classList.remove("selecting");
+      this.picked();
+    };
+    window.addEventListener("mouseup", done);
   }
 
   show(text, marks, vertical, chosen) {

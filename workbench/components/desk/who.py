@@ -9,10 +9,11 @@ def ask_name() -> None:
     """Ask for the reviewer's name until it is given, without standing in the way."""
     if st.session_state.get("who"):
         return
-    with st.container(border=True, horizontal=True, vertical_alignment="bottom"):
+    # A form, so that Enter says it too.
+    with st.form("who-form", border=True), st.container(horizontal=True, vertical_alignment="bottom"):
         st.markdown(t("who.ask"))
-        st.text_input(t("who.name"), key="who-typed", max_chars=60, label_visibility="collapsed", width=200)
-        st.button(t("who.save"), on_click=_take)
+        st.text_input(t("who.name"), key="who-typed", max_chars=60, label_visibility="collapsed", width=260)
+        st.form_submit_button(t("who.save"), on_click=_take)
 
 
 def _take() -> None:
