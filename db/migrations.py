@@ -245,8 +245,6 @@ def m003_the_desk(db: Database) -> None:
         ALTER TABLE annotations ADD COLUMN disputed INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE annotations ADD COLUMN agreement REAL;
         UPDATE annotations SET version = revision;
-        CREATE INDEX annotations_problems ON annotations (problems);
-        CREATE INDEX annotations_agreement ON annotations (agreement);
 
         ALTER TABLE annotation_revisions ADD COLUMN began_at TEXT NOT NULL DEFAULT '';
         UPDATE annotation_revisions SET began_at = at;

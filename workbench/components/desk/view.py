@@ -14,6 +14,7 @@ from core.annotation.merging import Point
 from core.annotation.renderings import rendered_all
 from core.annotation.space import contradictions, layout
 from core.annotation.staleness import stale_parts
+from core.dataset.captions import LIMIT
 from core.records import Suggestion
 from core.texts.annotation import CERTAINTIES, CLASSES, TEXT_FIELDS, AnnotationValue, Entity, Status
 from core.texts.passage import Passage
@@ -24,7 +25,6 @@ from workbench.i18n import catalogue
 from workbench.tasks.datasets import made_before
 from workbench.tasks.sittings import Sitting, conflict_of, proposed, readings, text_id
 
-PROMPT_LIMIT = 50
 KEYS = (
     ("n p", "move"),
     ("j", "jump"),
@@ -111,7 +111,7 @@ def desk_data(
             for one in lint(value, passage.text)
         ],
         "stale": _stale(sitting, stored.made),
-        "limits": {"search_prompt": PROMPT_LIMIT},
+        "limits": {"search_prompt": LIMIT},
         "drawing": _drawing(value, grave),
         "contradictions": _contradictions(value),
         "queue": queue,
