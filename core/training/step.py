@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.model.lora import apply_lora, remove_lora
+from core.model.lora import apply_lora
 from core.model.towers import set_checkpointing
+from core.model.trainable import train_everything
 from core.training.augment import augment
 from core.training.batches import Batch
 from core.training.config import TrainConfig
@@ -78,12 +79,11 @@ def _seeds(rng: np.random.Generator, count: int, device: str) -> Tensor:
 
 
 def prepare(model: ContrastiveModel, config: TrainConfig) -> None:
-    """Make trainable what the method trains: fresh adapters on a frozen base, or every weight."""
+    """Make trainable what the method trains: fresh adapters on a frozen base, or every weight but batch norms."""
     if config.method == "lora":
         apply_lora(model.clip, config.lora, config.seed)
     else:
-        remove_lora(model.clip)
-        model.clip.requires_grad_(True)
+        train_everything(model.clip)
     set_checkpointing(model.clip, config.checkpointing)
 
 
