@@ -1,4 +1,4 @@
-"""What a person does at the desk: her actions applied, saved, undone, and merged with what came between.
+"""What a person does at the desk: her actions applied, saved and undone.
 
 The browser sends every action with a number until that number is acknowledged; an action is applied once, also when
 the server was killed in between, because its number is stored in the same transaction as what it changed.
@@ -15,15 +15,13 @@ from sqlite_utils import Database
 from core.annotation.asked import MAX_TEXT
 from core.annotation.editing import apply, touches
 from core.annotation.items import accept_all
-from core.annotation.merging import resolve
 from core.annotation.staleness import SOURCES
 from core.errors import ConflictError, InputError, SongclipError
-from core.records import Annotation
 from core.texts.annotation import AnnotationValue, Entity, Status
 from core.texts.offsets import reanchor
 from db.annotations import Annotations
-from db.connection import transaction
 from db.passages import Passages
+from workbench.tasks import conflicts
 from workbench.tasks.sittings import Batch, Sitting, Step, on_text_now, proposed, readings
 
 logger = logging.getLogger(__name__)
@@ -60,7 +58,7 @@ def receive(db: Database, sitting: Sitting, batch: Batch, *, who: str) -> Outcom
         try:
             bench.do(number, _moved_action(action, seen, sitting.text))
             if sitting.conflict:
-                bench.set_aside(number)
+                conflicts.set_aside(db, sitting, who, number)
         except SongclipError as error:
             logger.warning("action %s at passage %s: %s", action.get("do"), sitting.passage_id, error.code)
             _take_back(sitting, before)
@@ -105,24 +103,11 @@ class _Bench:
             "confirm": self._confirm,
             "restore": self._restore,
             "resolve": self._resolve,
-            "take_theirs": self._take_theirs,
-            "open_unmerged": self._open_unmerged,
-            "close_unmerged": self._close_unmerged,
+            "take_theirs": lambda _, asked: conflicts.take_theirs(self.db, self.sitting, asked),
+            "open_unmerged": lambda _, asked: conflicts.open_unmerged(self.db, self.sitting, asked),
+            "close_unmerged": lambda *_: conflicts.close_unmerged(self.db, self.sitting),
         }
         known.get(str(action.get("do")), self._edit)(number, action)
-
-    def set_aside(self, number: int) -> None:
-        """Keep the person's value until the conflict is settled, whatever happens to her browser."""
-        sitting = self.sitting
-        if sitting.merging is None:
-            self.annotations.set_aside(
-                sitting.passage_id,
-                sitting=sitting.token,
-                who=self.who,
-                base=sitting.base,
-                value=sitting.value,
-                seq=number,
-            )
 
     def _go(self, _: int, action: Mapping[str, Any]) -> None:
         to = action.get("to")
@@ -243,63 +228,10 @@ class _Bench:
         self._save(number, value, Status.DRAFT, "restored")
 
     def _resolve(self, number: int, action: Mapping[str, Any]) -> None:
-        sitting, choices = self.sitting, action.get("choices")
-        if not sitting.conflict or not isinstance(choices, Mapping):
-            raise InputError("action_invalid", what="resolve.choices")
-        if theirs := self._theirs_as_shown(action):
-            self._settle(number, theirs, resolve(sitting.base, sitting.value, theirs.value, choices))
+        def save(value: AnnotationValue) -> None:
+            self._save(number, value, Status.DRAFT, "merged")
 
-    def _take_theirs(self, number: int, action: Mapping[str, Any]) -> None:
-        if self.sitting.conflict and (theirs := self._theirs_as_shown(action)):
-            self._settle(number, theirs, None)
-
-    def _theirs_as_shown(self, action: Mapping[str, Any]) -> Annotation | None:
-        """What is stored, if it is still what the person compared with; else she is shown the difference anew.
-
-        None when there is nothing to settle any more.
-        """
-        sitting = self.sitting
-        theirs = self.annotations.get(sitting.passage_id)
-        if theirs.version != action.get("theirs"):
-            raise InputError("conflict_moved", who=theirs.updated_by)
-        asides = self.annotations.unmerged(sitting.passage_id)
-        if sitting.merging and sitting.merging.id not in {row.id for row in asides}:
-            sitting.follow(theirs)
-            sitting.error = InputError("aside_settled")
-            return None
-        return theirs
-
-    def _settle(self, number: int, theirs: Annotation, value: AnnotationValue | None) -> None:
-        """End a conflict with a merged value, or without one; either way undo leads back to one's own."""
-        sitting = self.sitting
-        mine = Step(sitting.value, Status.DRAFT)
-        merging = sitting.merging
-        kept = merging or next(
-            (row for row in self.annotations.unmerged(sitting.passage_id) if row.sitting == sitting.token), None
-        )
-        sitting.follow(theirs)
-        sitting.redo.clear()
-        sitting.undo[:] = [mine]
-        with transaction(self.db):
-            if kept:
-                self.annotations.settle(kept.id)
-            if value is not None:
-                sitting.undo.append(Step(theirs.value, theirs.status))
-                self._save(number, value, Status.DRAFT, "merged")
-
-    def _open_unmerged(self, _: int, action: Mapping[str, Any]) -> None:
-        sitting = self.sitting
-        rows = self.annotations.unmerged(sitting.passage_id)
-        row = next((row for row in rows if row.id == action.get("id")), None)
-        if row is None or sitting.conflict:
-            raise InputError("action_invalid", what="id")
-        sitting.merging, sitting.conflict = row, True
-        sitting.base, sitting.value = row.base, row.value
-
-    def _close_unmerged(self, _: int, __: Mapping[str, Any]) -> None:
-        """Not now: what was set aside stays where it is."""
-        if self.sitting.merging:
-            self.sitting.follow(self.annotations.get(self.sitting.passage_id))
+        conflicts.resolve(self.db, self.sitting, action, save)
 
 
 def _moved_action(action: Mapping[str, Any], seen: str, now: str) -> Mapping[str, Any]:
@@ -358,7 +290,7 @@ def restore(db: Database, sitting: Sitting, revision: int, *, who: str) -> None:
         # No action of the browser's: it takes none of her numbers.
         bench.do(sitting.ack, {"do": "restore", "revision": revision})
         if sitting.conflict:
-            bench.set_aside(sitting.ack)
+            conflicts.set_aside(db, sitting, who, sitting.ack)
     except SongclipError as error:
         _take_back(sitting, before)
         sitting.error = error

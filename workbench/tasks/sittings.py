@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from core.annotation.merging import Merge, merge
 from core.errors import SongclipError
 from core.records import Annotation, Revision, Suggestion, Unmerged
 from core.texts.annotation import TEXT_FIELDS, AnnotationValue, Status
@@ -184,11 +183,3 @@ def proposed(
         value = replace(value or AnnotationValue(), **texts)
     newest = redrafts[0] if redrafts else whole
     return newest, value
-
-
-def conflict_of(db: Database, sitting: Sitting, text: str) -> tuple[Annotation, Merge] | None:
-    """What somebody else stored and where it differs from one's own, while a conflict is open."""
-    if not sitting.conflict:
-        return None
-    theirs = Annotations(db).get(sitting.passage_id)
-    return theirs, merge(sitting.base, sitting.value, theirs.value, text)

@@ -22,8 +22,9 @@ from core.texts.vocabulary import PLACE_TYPES, RELATION_TYPES, PlaceType, Relati
 from db.annotations import Annotations
 from workbench.components.shell import current_language, local_time, t
 from workbench.i18n import catalogue
+from workbench.tasks.conflicts import conflict_of
 from workbench.tasks.datasets import made_before
-from workbench.tasks.sittings import Sitting, conflict_of, proposed, readings, text_id
+from workbench.tasks.sittings import Sitting, proposed, readings, text_id
 
 KEYS = (
     ("n p", "move"),
