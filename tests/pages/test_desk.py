@@ -176,6 +176,12 @@ def test_submit_discard_and_back(desk_at):
     desk.act({"do": "undo"}, {"do": "undo"})
     assert desk.stored.status is Status.DRAFT
     assert [revision.why for revision in desk.history][:4] == ["undone", "undone", "discarded", "submitted"]
+    desk.act({"do": "redo"})
+    assert desk.stored.status is Status.SUBMITTED
+    desk.app.session_state["desk-history"] = True
+    desk.app.run()
+    heads = [element.value for element in desk.app.markdown]
+    assert any(head.endswith("submitted · redone") for head in heads), heads
 
 
 def test_a_second_suggestion_is_compared_and_merged_item_by_item(desk_at, filled):

@@ -95,8 +95,8 @@ class _Bench:
             "suggest": self._ask,
             "redraft": self._ask,
             "compare": self._compare,
-            "undo": lambda n, _: self._back(n, self.sitting.undo, self.sitting.redo),
-            "redo": lambda n, _: self._back(n, self.sitting.redo, self.sitting.undo),
+            "undo": lambda n, _: self._back(n, "undone", self.sitting.undo, self.sitting.redo),
+            "redo": lambda n, _: self._back(n, "redone", self.sitting.redo, self.sitting.undo),
             "approve": self._approve,
             "submit": lambda n, _: self._end(n, self.sitting.value, Status.SUBMITTED),
             "discard": lambda n, _: self._end(n, self.sitting.value, Status.DISCARDED),
@@ -185,7 +185,7 @@ class _Bench:
         # An approval over somebody else's change is no approval: her words are kept, the rest is for her to say again.
         sitting.value = value
 
-    def _back(self, number: int, pile: list[Step], other: list[Step]) -> None:
+    def _back(self, number: int, why: str, pile: list[Step], other: list[Step]) -> None:
         sitting = self.sitting
         self._not_merging()
         if not pile:
@@ -194,7 +194,7 @@ class _Bench:
         other.append(Step(sitting.value, sitting.status))
         plain = step.status is Status.DRAFT and sitting.status is Status.DRAFT
         status = Status.DRAFT if sitting.conflict else step.status
-        self._save(number, step.value, status, "edited" if plain else "undone")
+        self._save(number, step.value, status, "edited" if plain else why)
 
     def _end(self, number: int, value: AnnotationValue, status: Status) -> None:
         self._remember()
