@@ -116,9 +116,10 @@ with page("passages") as app:
                 Passages(app.db).restore(st.session_state.pop("deleted"))
                 st.rerun()
     listed, pasted, imported = st.tabs([t("passages.tab_list"), t("passages.tab_paste"), t("passages.tab_import")])
-    with listed:
-        list_tab(app)
     with pasted:
         paste_tab(app)
     with imported:
         import_tab(app)
+    # Last, so that it lists what has just been added.
+    with listed:
+        list_tab(app)

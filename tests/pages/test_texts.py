@@ -22,6 +22,21 @@ def test_pasting_stores_passages_with_their_citation(home, open_page):
     assert {(p.source, p.chapter, p.edition, p.page) for p in stored} == {("梦粱录", "卷八", "文渊阁本", "12a")}
 
 
+def listed(app):
+    return list(app.dataframe[0].value.iloc[:, 3])
+
+
+def test_what_was_pasted_or_imported_is_in_the_list_at_once(home, open_page):
+    app = open_page("texts/passages.py")
+    app.text_area[0].input("德寿宫在望仙桥东。")
+    button(app, "Add").click().run()
+    assert listed(app) == ["德寿宫在望仙桥东。"]
+    app.file_uploader[0].upload("one.txt", "西湖孤山路曰宝佑桥。".encode(), "text/plain").run()
+    button(app, "Import 1").click().run()
+    assert listed(app) == ["德寿宫在望仙桥东。", "西湖孤山路曰宝佑桥。"]
+    assert any("Imported: 1" in success.value for success in app.success)
+
+
 def test_the_list_finds_traditional_and_simplified_alike(filled, open_page):
     app = open_page("texts/passages.py")
     next(e for e in app.text_input if e.key == "passages-text").input("臨安").run()
