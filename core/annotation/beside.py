@@ -1,7 +1,8 @@
 """What a suggested entity or relation meets in the scholar's value: itself, its correction, or nothing.
 
 What one suggested thing accounts for is never the correction of another: 孤山 inside an accepted 孤山路 stays open,
-and of 孤山 as mountain and as island each is looked for by itself.
+and of 孤山 as mountain and as island each is looked for by itself. A correction of another name is one where it
+stands: of 孤山 at three places, one of which the scholar made 孤山路, the other two stay open.
 """
 
 from bisect import bisect_left
@@ -68,9 +69,9 @@ class _Overlaps:
         self._reach = list(accumulate((span[1] for span, _ in self._rows), max))
 
     def first(self, spans: Iterable[Span]) -> Entity | None:
-        return next((entity for span in spans for entity in self._over(span)), None)
+        return next((entity for span in spans for entity in self.over(span)), None)
 
-    def _over(self, span: Span) -> Iterator[Entity]:
+    def over(self, span: Span) -> Iterator[Entity]:
         place = bisect_left(self._starts, span[1])
         while place and self._reach[place - 1] > span[0]:
             place -= 1
@@ -92,8 +93,8 @@ class Met:
 class Beside:
     """One suggestion beside one value, indexed; entities of one class, name and type are joined.
 
-    ``entities`` are the suggested ones in order, ``joined`` gives each by the suggestion's ids; ``relations`` are
-    those whose ends exist, each statement once.
+    ``entities`` are the suggested ones in order, without the mentions that were corrected while others were not;
+    ``joined`` gives each by the suggestion's ids; ``relations`` are those whose ends exist, each statement once.
     """
 
     def __init__(self, suggestion: AnnotationValue, value: AnnotationValue) -> None:
@@ -104,8 +105,6 @@ class Beside:
             known = types.get(entity.type)
             mentions = tuple(sorted({*known.mentions, *entity.mentions})) if known else entity.mentions
             types[entity.type] = replace(known or entity, mentions=mentions)
-        self.entities: Sequence[Entity] = tuple(one for types in self._types.values() for one in types.values())
-        self.joined = {entity.id: self._types[_named(entity)][entity.type] for entity in suggestion.entities}
         self._names = {entity.id: name_key(entity.name) for entity in value.entities}
         self._standing: dict[Named, list[Entity]] = defaultdict(list)
         for entity in value.entities:
@@ -113,12 +112,27 @@ class Beside:
         self._unclaimed = [e for e in value.entities if (e.kind, self._names[e.id]) not in self._types]
         self._overlaps = _Overlaps(self._unclaimed)
         self._by_name = {self._names[entity.id]: entity for entity in reversed(self._unclaimed)}
+        for types in self._types.values():
+            types.update({code: self._left_of(entity) for code, entity in types.items()})
+        self.entities: Sequence[Entity] = tuple(one for types in self._types.values() for one in types.values())
+        self.joined = {entity.id: self._types[_named(entity)][entity.type] for entity in suggestion.entities}
         self._ends = {entity.id: self.counterpart(entity) or self.correction(entity) for entity in self.entities}
         stated: dict[Statement, Relation] = {}
         for relation in suggestion.relations:
             if relation.subject in self.joined and relation.object in self.joined:
                 stated.setdefault(self._own(relation), relation)
         self.relations: Sequence[Relation] = tuple(stated.values())
+
+    def _left_of(self, entity: Entity) -> Entity:
+        """The suggested entity where no entity of another name stands; as it is when that is nowhere or everywhere."""
+        left = []
+        for span in entity.mentions:
+            over = list(self._overlaps.over(span))
+            if any(self._names[other.id] == name_key(entity.name) for other in over):  # its class was corrected
+                return entity
+            if not over:
+                left.append(span)
+        return replace(entity, mentions=tuple(left)) if left else entity
 
     def entity_key(self, entity: Entity) -> str:
         """``entity|place|德寿宫``; with the type as well when the suggestion has that name under several."""

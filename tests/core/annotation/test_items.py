@@ -61,7 +61,7 @@ def test_an_accepted_entity_may_have_more_mentions_but_not_fewer() -> None:
 @pytest.mark.parametrize(
     "corrected",
     [
-        Entity("e1", "宫在望仙", mentions=((2, 6),)),
+        Entity("e1", "宫在望仙", mentions=((2, 6), (10, 14))),
         Entity("e1", "德寿宫", kind="work", mentions=((0, 3),)),
         Entity("e1", "德寿宫", kind="work"),
         Entity("e1", "全段", mentions=((0, 30),)),
@@ -69,6 +69,35 @@ def test_an_accepted_entity_may_have_more_mentions_but_not_fewer() -> None:
 )
 def test_another_name_or_class_in_its_place_is_a_correction(corrected: Entity) -> None:
     assert state(PALACE_KEY, AnnotationValue(entities=(corrected,))) == "edited"
+
+
+def test_a_correction_is_one_where_it_stands_and_not_elsewhere() -> None:
+    hill = Entity("e1", "孤山", type="mountain", mentions=((0, 2), (10, 12), (20, 22)))
+    temple = Entity("e2", "寺", mentions=((4, 5),))
+    beside_temple = Relation("e1", "beside", "e2")
+    suggestion = AnnotationValue(entities=(hill, temple), relations=(beside_temple,))
+    key = "entity|place|孤山"
+    longer = Entity("e1", "孤山路", note="mine", mentions=((10, 13),))
+    value = AnnotationValue(entities=(longer,))
+    open_ = next(item for item in items(suggestion, value) if item.key == key)
+    assert open_.state == "undecided" and open_.entity
+    assert open_.entity.mentions == ((0, 2), (20, 22))
+    # A relation of the hill is none of the road's, and what she marked stays as it is.
+    for taken in (accept(value, suggestion, key), accept(value, suggestion, "relation|孤山|beside|寺")):
+        assert taken.entities[0] == longer
+        assert taken.entities[1].mentions == ((0, 2), (20, 22))
+        assert state(key, taken, suggestion) == "accepted"
+    assert accept(value, suggestion, "relation|孤山|beside|寺").relations[0].subject == "e2"
+    assert state("relation|孤山|beside|寺", accept_all(value, suggestion), suggestion) == "accepted"
+    # Marked so at every place, it is corrected; and what lies inside a mark at its only place is.
+    all_ = replace(longer, mentions=((0, 3), (10, 13), (20, 23)))
+    assert state(key, AnnotationValue(entities=(all_,)), suggestion) == "edited"
+    quarter = Entity("e1", "山前古寺", mentions=((1, 5),))
+    states = {item.key: item.state for item in items(suggestion, AnnotationValue(entities=(quarter,)))}
+    assert (states[key], states["entity|place|寺"]) == ("undecided", "edited")
+    # Another class of the same name is about the name, wherever that stands.
+    work = Entity("e1", "孤山", kind="work", mentions=((10, 12),))
+    assert state(key, AnnotationValue(entities=(longer, work)), suggestion) == "edited"
 
 
 def test_what_another_item_accounts_for_corrects_nothing() -> None:
@@ -140,10 +169,10 @@ def test_accepting_what_was_edited_keeps_what_the_scholar_wrote() -> None:
 
 
 def test_a_correction_gives_way_but_an_entity_of_its_own_does_not() -> None:
-    shorter = Entity("e3", "寿宫", note="mine", mentions=((1, 3),))
+    shorter = Entity("e3", "寿宫", note="mine", mentions=((1, 3), (10, 12)))
     value = accept(AnnotationValue(entities=(shorter,)), SUGGESTED, PALACE_KEY)
     assert [(entity.id, entity.name, entity.note) for entity in value.entities] == [("e3", "德寿宫", "mine")]
-    elsewhere = replace(shorter, mentions=((1, 3), (25, 27)))
+    elsewhere = replace(shorter, mentions=((1, 3), (10, 12), (25, 27)))
     value = accept(AnnotationValue(entities=(elsewhere,)), SUGGESTED, PALACE_KEY)
     assert [entity.name for entity in value.entities] == ["寿宫", "德寿宫"]
 
@@ -167,7 +196,7 @@ def test_accepting_a_relation_replaces_its_one_correction() -> None:
 
 
 def test_a_relation_between_two_that_were_joined_is_not_open() -> None:
-    joined = AnnotationValue(entities=(Entity("e1", "德寿宫在望仙桥", mentions=((0, 7),)),))
+    joined = AnnotationValue(entities=(Entity("e1", "德寿宫在望仙桥", mentions=((0, 7), (9, 16))),))
     assert state(EAST_KEY, joined) == "edited"
     value = accept(joined, SUGGESTED, EAST_KEY)
     assert [entity.name for entity in value.entities] == ["德寿宫在望仙桥", "德寿宫", "望仙桥"]
