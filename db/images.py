@@ -148,61 +148,78 @@ class Images:
 
 
 class Pairs:
-    """Which passages and pictures belong together, many to many."""
+    """Which passages and pictures belong together, many to many, and which do not: nothing is said of the rest."""
 
     def __init__(self, db: Database) -> None:
         self.db = db
 
     def add(self, pairs: Iterable[tuple[int, int, str]], *, who: str) -> int:
-        """Connect (passage id, image id, note); what is connected already stays. Returns how many are new."""
-        with transaction(self.db):
-            return sum(
-                self.db.execute(
-                    "INSERT INTO pairs (passage_id, image_id, note, created_at, created_by) VALUES (?, ?, ?, ?, ?)"
-                    " ON CONFLICT DO NOTHING",
-                    [passage_id, image_id, note, now(), who],
-                ).rowcount
-                for passage_id, image_id, note in pairs
-            )
+        """Connect (passage id, image id, note), refused before or not; what is connected already stays.
+
+        Returns how many are new.
+        """
+        return self._say("pairs", "refused_pairs", pairs, who)
 
     def remove(self, passage_id: int, image_id: int) -> None:
         """Take a connection away."""
         with transaction(self.db):
-            self.db.execute("DELETE FROM pairs WHERE passage_id = ? AND image_id = ?", [passage_id, image_id])
+            self._forget("pairs", passage_id, image_id)
 
-    def count(self) -> int:
-        """How many connections between passages and pictures that are not deleted."""
-        return int(self.db.execute(f"SELECT count(*) {self._LIVING}").fetchone()[0])
+    def refuse(self, pairs: Iterable[tuple[int, int, str]], *, who: str) -> int:
+        """Note of (passage id, image id, note) that they do not belong together, connected before or not.
 
-    _LIVING = (
-        "FROM pairs JOIN passages p ON p.id = pairs.passage_id JOIN images i ON i.id = pairs.image_id"
-        " WHERE p.deleted_at IS NULL AND i.deleted_at IS NULL"
-    )
+        What is refused already stays. Returns how many are new.
+        """
+        return self._say("refused_pairs", "pairs", pairs, who)
+
+    def take_back(self, passage_id: int, image_id: int) -> None:
+        """Refuse a pair no longer, without connecting it."""
+        with transaction(self.db):
+            self._forget("refused_pairs", passage_id, image_id)
+
+    def _say(self, table: str, contrary: str, pairs: Iterable[tuple[int, int, str]], who: str) -> int:
+        new = 0
+        with transaction(self.db):
+            for passage_id, image_id, note in pairs:
+                self._forget(contrary, passage_id, image_id)
+                new += self.db.execute(
+                    f"INSERT INTO {table} (passage_id, image_id, note, created_at, created_by) VALUES (?, ?, ?, ?, ?)"
+                    " ON CONFLICT DO NOTHING",
+                    [passage_id, image_id, note, now(), who],
+                ).rowcount
+        return new
+
+    def _forget(self, table: str, passage_id: int, image_id: int) -> None:
+        self.db.execute(f"DELETE FROM {table} WHERE passage_id = ? AND image_id = ?", [passage_id, image_id])
+
+    def count(self, *, refused: bool = False) -> int:
+        """How many connections, or refused pairs, between passages and pictures that are not deleted."""
+        return int(self.db.execute(f"SELECT count(*) {_living(refused)}").fetchone()[0])
 
     def ready(self, statuses: Iterable[str]) -> tuple[int, int]:
         """How many passages of these annotation statuses have pictures, and how many pictures those are."""
         wanted = list(statuses)
         marks = ", ".join("?" for _ in wanted)
         row = self.db.execute(
-            f"SELECT count(DISTINCT pairs.passage_id), count(DISTINCT pairs.image_id) {self._LIVING}"
-            f" AND pairs.passage_id IN (SELECT passage_id FROM annotations WHERE status IN ({marks}))",
+            f"SELECT count(DISTINCT pair.passage_id), count(DISTINCT pair.image_id) {_living()}"
+            f" AND pair.passage_id IN (SELECT passage_id FROM annotations WHERE status IN ({marks}))",
             wanted,
         ).fetchone()
         return int(row[0]), int(row[1])
 
-    def all(self) -> list[Pair]:
-        """Every connection between a passage and a picture that are not deleted, in order."""
+    def all(self, *, refused: bool = False) -> list[Pair]:
+        """Every connection, or refused pair, between a passage and a picture that are not deleted, in order."""
         rows = self.db.execute(
-            "SELECT pairs.passage_id, pairs.image_id, pairs.note, pairs.created_at, pairs.created_by"
-            f" {self._LIVING} ORDER BY 1, 2"
+            "SELECT pair.passage_id, pair.image_id, pair.note, pair.created_at, pair.created_by"
+            f" {_living(refused)} ORDER BY 1, 2"
         ).fetchall()
         return [Pair(*row) for row in rows]
 
-    def images_of(self, passage_id: int) -> list[ImageRecord]:
-        """The pictures of a passage."""
+    def images_of(self, passage_id: int, *, refused: bool = False) -> list[ImageRecord]:
+        """The pictures of a passage, or those refused for it."""
         rows = self.db.execute(
             f"SELECT {_COLUMNS} FROM images WHERE deleted_at IS NULL"
-            " AND id IN (SELECT image_id FROM pairs WHERE passage_id = ?) ORDER BY id",
+            f" AND id IN (SELECT image_id FROM {_TABLES[refused]} WHERE passage_id = ?) ORDER BY id",
             [passage_id],
         ).fetchall()
         return [_image(row) for row in rows]
@@ -215,3 +232,13 @@ class Pairs:
             [image_id],
         ).fetchall()
         return [int(row[0]) for row in rows]
+
+
+_TABLES = {False: "pairs", True: "refused_pairs"}
+
+
+def _living(refused: bool = False) -> str:
+    return (
+        f"FROM {_TABLES[refused]} pair JOIN passages p ON p.id = pair.passage_id JOIN images i ON i.id = pair.image_id"
+        " WHERE p.deleted_at IS NULL AND i.deleted_at IS NULL"
+    )

@@ -292,3 +292,22 @@ def m004_text_search(db: Database) -> None:
         """,
     )
     enter(db, db.execute("SELECT id, search_key FROM passages"))
+
+
+@migrations()
+def m005_refused_pairs(db: Database) -> None:
+    """What somebody found not to belong together: training pushes it apart."""
+    _run(
+        db,
+        """
+        CREATE TABLE refused_pairs (
+            passage_id INTEGER NOT NULL REFERENCES passages (id),
+            image_id INTEGER NOT NULL REFERENCES images (id),
+            note TEXT NOT NULL DEFAULT '',
+            created_at TEXT NOT NULL,
+            created_by TEXT NOT NULL,
+            PRIMARY KEY (passage_id, image_id)
+        );
+        CREATE INDEX refused_pairs_image ON refused_pairs (image_id);
+        """,
+    )

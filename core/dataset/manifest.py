@@ -28,10 +28,10 @@ class Excluded:
 class Manifest:
     """What ``manifest.json`` holds: ``hash`` of the logical records, ``files`` with the SHA-256 of each.
 
-    ``splits``: by name the numbers of ``images``, ``texts`` and ``pairs``. ``captions``: as counted by
-    :class:`core.dataset.captions.CaptionCount`. ``settings``: how it was made (fractions, side, kinds …).
-    ``warning``: why it was not split, if it was not. ``made_from``: by passage id the revision of its annotation
-    that was used; no part of the hash.
+    ``splits``: by name the numbers of ``images``, ``texts``, ``pairs`` and, where there are any, ``refused`` pairs.
+    ``captions``: as counted by :class:`core.dataset.captions.CaptionCount`. ``settings``: how it was made (fractions,
+    side, kinds …). ``warning``: why it was not split, if it was not. ``made_from``: by passage id the revision of its
+    annotation that was used; no part of the hash.
     """
 
     name: str
@@ -82,20 +82,23 @@ def check_name(name: str) -> str:
     return name
 
 
-def logical_hash(images: Iterable[tuple[str, int, str]], texts: Iterable[tuple[str, str, str, Sequence[int]]]) -> str:
+def logical_hash(
+    images: Iterable[tuple[str, int, str]], texts: Iterable[tuple[str, str, str, Sequence[int], Sequence[int]]]
+) -> str:
     """SHA-256 over what a dataset says, whatever its ids, the order of its rows and the bytes of its files.
 
-    ``images``: (split, id, SHA-256 of the original); ``texts``: (split, kind, text, image ids). Records
-    become JSON lines in which a picture is its SHA-256; the lines are sorted and hashed.
+    ``images``: (split, id, SHA-256 of the original); ``texts``: (split, kind, text, image ids, refused image ids).
+    Records become JSON lines in which a picture is its SHA-256; the lines are sorted and hashed. Without refused
+    pictures a text's line is what it was before there were any.
     """
     named: dict[tuple[str, int], str] = {}
     lines: list[str] = []
     for split, image_id, sha256 in images:
         named[split, image_id] = sha256
         lines.append(json.dumps(["image", split, sha256]))
-    for split, kind, text, image_ids in texts:
-        pictures = sorted(named[split, image_id] for image_id in image_ids)
-        lines.append(json.dumps(["text", split, kind, text, pictures]))
+    for split, kind, text, *linked in texts:
+        pictures, refused = (sorted(named[split, image_id] for image_id in ids) for ids in linked)
+        lines.append(json.dumps(["text", split, kind, text, pictures, *([refused] if refused else [])]))
     digest = hashlib.sha256()
     for line in sorted(lines):
         digest.update(line.encode() + b"\n")

@@ -85,7 +85,7 @@ def read_split(folder: Path, split: str) -> SplitData:
         folder=folder,
         split=split,
         image_ids=tuple(image_ids),
-        texts=tuple(TextRecord(text_id, text, ids, *origin.get(text_id, ("", 0))) for text_id, text, ids in texts),
+        texts=tuple(TextRecord(text_id, text, ids, *origin.get(text_id, ())) for text_id, text, ids in texts),
         sha256=sha256,
         _offsets=offsets,
     )
@@ -186,9 +186,9 @@ def _tsv_offsets(path: Path) -> dict[int, tuple[int, int]]:
     return offsets
 
 
-def _origins(folder: Path, split: str) -> tuple[dict[int, tuple[str, int]], dict[int, str]]:
-    """Kind and passage of each text, and SHA-256 of each original, from the file written beside."""
-    texts: dict[int, tuple[str, int]] = {}
+def _origins(folder: Path, split: str) -> tuple[dict[int, tuple[str, int, tuple[int, ...]]], dict[int, str]]:
+    """Kind, passage and refused pictures of each text, and SHA-256 of each original, from the file written beside."""
+    texts: dict[int, tuple[str, int, tuple[int, ...]]] = {}
     images: dict[int, str] = {}
     path = folder / RECORDS
     if not path.is_file():
@@ -199,7 +199,7 @@ def _origins(folder: Path, split: str) -> tuple[dict[int, tuple[str, int]], dict
             if row["split"] != split:
                 continue
             if "text_id" in row:
-                texts[row["text_id"]] = (row["kind"], row["passage_id"])
+                texts[row["text_id"]] = (row["kind"], row["passage_id"], tuple(row.get("refused", ())))
             else:
                 images[row["image_id"]] = row["sha256"]
     return texts, images

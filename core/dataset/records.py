@@ -15,13 +15,17 @@ class DatasetImage:
 
 @dataclass(frozen=True, slots=True)
 class DatasetText:
-    """A caption to write and the pictures it describes; ``passage_id`` and ``kind`` say where it is from."""
+    """A caption to write and the pictures it describes; ``passage_id`` and ``kind`` say where it is from.
+
+    ``refused``: pictures that somebody found not to belong to it.
+    """
 
     id: int
     text: str
     image_ids: tuple[int, ...]
     kind: str = ""
     passage_id: int = 0
+    refused: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +45,4 @@ class TextRecord:
     image_ids: tuple[int, ...]
     kind: str = ""
     passage_id: int = 0
+    refused: tuple[int, ...] = ()

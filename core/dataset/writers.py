@@ -1,8 +1,8 @@
 """A dataset folder in Chinese-CLIP's formats, whole or not at all.
 
 ``{split}_imgs.tsv``: id TAB base64 of the file; ``{split}_texts.jsonl``: text_id, text, image_ids;
-``lmdb/{split}`` made from both; beside them ``records.jsonl`` (where each text and picture comes from) and
-``manifest.json``.
+``lmdb/{split}`` made from both; beside them ``records.jsonl`` (where each text and picture comes from, and which
+pictures were refused for a text: Chinese-CLIP's formats have no place for them) and ``manifest.json``.
 """
 
 import base64
@@ -50,7 +50,8 @@ def write_dataset(
     """Write a dataset to ``folder``, whose name is its name; one that stands there is replaced as a whole.
 
     A picture that is gone or does not decode is left out, with its pairs and the texts that have no other,
-    and listed as excluded. A split in which no pair is left is not written. Raises InputError
+    and listed as excluded. A split in which no pair is left is not written. Of the pictures refused for a text those
+    of its own split are kept. Raises InputError
     ``dataset_name``, ``dataset_empty``; StorageError ``dataset_not_written``; ValueError for a picture in two
     splits. What stood there before stays when anything is raised.
     """
@@ -81,13 +82,14 @@ def write_dataset(
             name=folder.name,
             hash=logical_hash(
                 ((name, image.id, image.sha256) for name, stored in images.items() for image in stored),
-                ((name, t.kind, t.text, t.image_ids) for name, kept in texts.items() for t in kept),
+                ((name, t.kind, t.text, t.image_ids, t.refused) for name, kept in texts.items() for t in kept),
             ),
             splits={
                 name: {
                     "images": len(images[name]),
                     "texts": len(kept),
                     "pairs": sum(len(text.image_ids) for text in kept),
+                    **({"refused": refused} if (refused := sum(len(text.refused) for text in kept)) else {}),
                 }
                 for name, kept in texts.items()
             },
@@ -148,7 +150,8 @@ def _with_images(texts: Iterable[DatasetText], stored: set[int]) -> tuple[list[D
     for text in texts:
         image_ids = tuple(dict.fromkeys(image_id for image_id in text.image_ids if image_id in stored))
         if image_ids:
-            kept.append(replace(text, image_ids=image_ids))
+            refused = tuple(sorted((stored & set(text.refused)) - set(image_ids)))
+            kept.append(replace(text, image_ids=image_ids, refused=refused))
         else:
             dropped.append(Excluded(f"passage:{text.passage_id}:{text.kind}", "excluded.no_picture"))
     return kept, dropped
@@ -161,7 +164,8 @@ def _origins(
         for image in stored:
             yield {"split": name, "image_id": image.id, "sha256": image.sha256}
         for text in texts[name]:
-            yield {"split": name, "text_id": text.id, "kind": text.kind, "passage_id": text.passage_id}
+            row = {"split": name, "text_id": text.id, "kind": text.kind, "passage_id": text.passage_id}
+            yield row | ({"refused": text.refused} if text.refused else {})
 
 
 def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

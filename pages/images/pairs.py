@@ -1,18 +1,20 @@
-"""Pairs: choose a passage, connect the pictures that show what it says."""
+"""Pairs: choose a passage, connect the pictures that show what it says, refuse those that only look so."""
 
 import streamlit as st
 
 from core.records import ImageRecord
-from core.texts.annotation import CLASSES
+from core.texts.annotation import CLASSES, AnnotationValue
+from core.texts.passage import Passage
 from db.annotations import Annotations
 from db.images import Images, Pairs
 from db.passages import Passages
 from workbench.components.filters import passage_filter
 from workbench.components.gallery import gallery
+from workbench.components.pairing import pair_buttons, pairs_as_tables
 from workbench.components.passage_view import passage_view
-from workbench.components.reports import show_rejected
 from workbench.components.shell import App, page, t
-from workbench.tasks.images import export_pairs, import_pairs
+from workbench.tasks.models import finished_runs
+from workbench.tasks.searching import search
 
 PAGE_SIZE = 24
 CHOICES = 500
@@ -32,56 +34,72 @@ def choose_passage(app: App) -> int | None:
     return st.selectbox(t("pairs.passage"), list(names), format_func=lambda i: names[i])
 
 
-def pair_button(app: App, passage_id: int, paired: set[int], image: ImageRecord) -> None:
-    """One picture's button. Buttons, not ticks: a tick remembers, and would undo what a colleague did meanwhile."""
-    key = f"pair-{passage_id}-{image.id}"
-    if image.id in paired:
-        if st.button(t("pairs.disconnect"), key=key, icon=":material/link_off:", width="stretch"):
-            Pairs(app.db).remove(passage_id, image.id)
-            st.rerun()
-    elif st.button(t("pairs.connect"), key=key, icon=":material/add_link:", width="stretch"):
-        Pairs(app.db).add([(passage_id, image.id, "")], who=app.who)
-        st.rerun()
+def described(app: App) -> tuple[list[ImageRecord], dict[int, str]]:
+    """A page of the collection by what its descriptions say."""
+    text = st.text_input(t("filters.text"), key="pairs-images-text", persist_state="session") or ""
+    pages = max(-(-Images(app.db).count(text) // PAGE_SIZE), 1)
+    number = st.pagination(pages, key=f"pairs-page-{text}") if pages > 1 else 1
+    return Images(app.db).page(text, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE), {}
 
 
-def exchange(app: App) -> None:
-    """The pairs as a table, out and in."""
-    with st.expander(t("pairs.exchange"), icon=":material/table:"):
-        table = export_pairs(app.db).encode("utf-8-sig")
-        st.download_button(t("pairs.download"), table, "pairs.csv", "text/csv")
-        file = st.file_uploader(t("pairs.upload"), type=["csv", "tsv", "xlsx"])
-        if file and st.button(t("pairs.upload_save")):
-            report = import_pairs(app.db, file.getvalue(), who=app.who)
-            st.success(t("pairs.imported", count=report.added, present=report.present))
-            show_rejected(report.rejected)
+def looking_alike(app: App, passage: Passage, value: AnnotationValue) -> tuple[list[ImageRecord], dict[int, str]]:
+    """What a model finds for the passage, with the score of each: where it is wrong, a refusal teaches it most."""
+    left, right = st.columns([1, 2])
+    runs = ["", *finished_runs(app.home, app.db)]
+    run = left.selectbox(t("browse.model"), runs, int(len(runs) > 1), format_func=lambda name: name or t("browse.base"))
+    asked = value.search_prompt or value.modern_chinese or passage.text
+    text = right.text_input(t("pairs.ask"), asked, max_chars=500, key=f"pairs-asked-{passage.id}")
+    if not (text or "").strip():
+        return [], {}
+    with st.spinner(t("browse.working")):
+        found = search(app.home, app.db, text, run=run, top=PAGE_SIZE)
+    return [hit.image for hit in found], {
+        hit.image.id: f"{hit.rank} · {hit.image.title or hit.image.file_name} · {hit.score:.3f}" for hit in found
+    }
+
+
+def offer(app: App, passage: Passage, value: AnnotationValue, settled: set[int]) -> None:
+    """Pictures nothing was said of yet."""
+    st.subheader(t("pairs.choose"))
+    if not Images(app.db).count():
+        st.info(t("pairs.no_images"))
+        st.page_link("pages/images/collection.py", label=t("pages.collection"), icon=":material/imagesmode:")
+        return
+    order = st.segmented_control(
+        t("pairs.order"),
+        ("described", "alike"),
+        default="described",
+        required=True,
+        format_func=lambda name: t(f"pairs.{name}"),
+        key="pairs-find",
+        persist_state="session",
+    )
+    images, said = looking_alike(app, passage, value) if order == "alike" else described(app)
+    left = [image for image in images if image.id not in settled]
+    if not left:
+        st.caption(t("pairs.none_left"))
+    gallery(
+        app,
+        left,
+        caption=lambda _, image: said.get(image.id, image.title or image.file_name),
+        below=lambda image: pair_buttons(app, passage.id, image, "open"),
+    )
 
 
 with page("pairs") as app:
     chosen = choose_passage(app)
     if chosen is not None:
-        passage_id: int = chosen
-        passage = Passages(app.db).get(passage_id)
-        value = Annotations(app.db).get(passage_id).value
+        passage = Passages(app.db).get(chosen)
+        value = Annotations(app.db).get(chosen).value
         labels = {kind: t(f"classes.{kind}") for kind in CLASSES}
-        passage_view(passage.text, value, key=f"pairs-view-{passage_id}", labels=labels)
-        linked = Pairs(app.db).images_of(passage_id)
-        paired = {image.id for image in linked}
-
-        def button(image: ImageRecord) -> None:
-            """The button below a picture."""
-            pair_button(app, passage_id, paired, image)
-
+        passage_view(passage.text, value, key=f"pairs-view-{chosen}", labels=labels)
+        linked = Pairs(app.db).images_of(chosen)
+        refused = Pairs(app.db).images_of(chosen, refused=True)
         st.subheader(t("pairs.now", count=len(linked)))
-        if linked:
-            gallery(app, linked, below=button)
-        st.subheader(t("pairs.choose"))
-        text = st.text_input(t("filters.text"), key="pairs-images-text", persist_state="session") or ""
-        count = Images(app.db).count(text)
-        pages = max(-(-count // PAGE_SIZE), 1)
-        number = st.pagination(pages, key=f"pairs-page-{text}") if pages > 1 else 1
-        offered = Images(app.db).page(text, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE)
-        if not count:
-            st.info(t("pairs.no_images"))
-            st.page_link("pages/images/collection.py", label=t("pages.collection"), icon=":material/imagesmode:")
-        gallery(app, [image for image in offered if image.id not in paired], below=button)
-    exchange(app)
+        gallery(app, linked, below=lambda image: pair_buttons(app, passage.id, image, "paired"))
+        if refused:
+            with st.expander(t("pairs.refused", count=len(refused)), icon=":material/block:", key="pairs-refused"):
+                st.caption(t("pairs.refused_why"))
+                gallery(app, refused, below=lambda image: pair_buttons(app, passage.id, image, "refused"))
+        offer(app, passage, value, {image.id for image in (*linked, *refused)})
+    pairs_as_tables(app)

@@ -70,8 +70,9 @@ def show(app: App, record: DatasetRecord) -> None:
         st.markdown(f"**{plain(record.name)}** · {record.created_at[:10]} · `{record.hash[:12]}`")
         splits = [(name, manifest["splits"][name]) for name in SPLITS if name in manifest["splits"]]
         table = {t("dataset.split"): [t(f"splits.{name}") for name, _ in splits]}
-        for what in ("images", "texts", "pairs"):
-            table[t(f"dataset.{what}")] = [counts[what] for _, counts in splits]
+        for what in ("images", "texts", "pairs", "refused"):
+            if any(what in counts for _, counts in splits):
+                table[t(f"dataset.{what}")] = [counts.get(what, 0) for _, counts in splits]
         st.dataframe(pd.DataFrame(table), hide_index=True)
         if manifest.get("warning"):
             st.warning(t(f"warnings.{manifest['warning']}"))

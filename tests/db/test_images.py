@@ -115,3 +115,28 @@ def test_a_pair_needs_both_its_ends(db, pairs, passage, new_image):
     with pytest.raises(Exception, match="FOREIGN KEY"):
         pairs.add([(passage.id, image.id, ""), (passage.id, 99, "")], who="甲")
     assert pairs.count() == 0
+
+
+def test_a_pair_is_connected_or_refused_or_neither(pairs, passage, new_image):
+    one, two = new_image(1), new_image(2)
+    assert pairs.add([(passage.id, one.id, ""), (passage.id, two.id, "")], who="甲") == 2
+    assert pairs.refuse([(passage.id, one.id, "only looks so")], who="乙") == 1
+    assert pairs.images_of(passage.id) == [two] and pairs.images_of(passage.id, refused=True) == [one]
+    (refused,) = pairs.all(refused=True)
+    assert (refused.image_id, refused.note, refused.created_by) == (one.id, "only looks so", "乙")
+    assert pairs.refuse([(passage.id, one.id, "again")], who="丙") == 0
+    assert pairs.all(refused=True) == [refused]
+    assert pairs.add([(passage.id, one.id, "")], who="甲") == 1
+    assert pairs.images_of(passage.id) == [one, two] and pairs.count(refused=True) == 0
+    pairs.refuse([(passage.id, one.id, "")], who="甲")
+    pairs.take_back(passage.id, one.id)
+    assert pairs.images_of(passage.id) == [two] and pairs.images_of(passage.id, refused=True) == []
+
+
+def test_a_refused_pair_is_no_pair(pairs, images, passage, new_image):
+    image = new_image(1)
+    pairs.refuse([(passage.id, image.id, "")], who="甲")
+    assert pairs.count() == 0 and pairs.all() == [] and pairs.passages_of(image.id) == []
+    assert pairs.count(refused=True) == 1
+    images.delete(image.id)
+    assert pairs.count(refused=True) == 0 and pairs.all(refused=True) == []

@@ -43,13 +43,14 @@ def register(root: click.Group) -> None:
 
     @command(pairs, "import")
     @click.argument("file", type=click.Path(path_type=Path))
-    def import_pairs(context: Context, file: Path) -> Answer:
+    @click.option("--refused", is_flag=True, help="They are pairs that do not belong together: hard negatives.")
+    def import_pairs(context: Context, file: Path, refused: bool) -> Answer:
         """Read a CSV with the columns passage_id, image (id, SHA-256 or file name) and note."""
         from workbench.tasks.images import import_pairs
 
         if not file.is_file():
             raise InputError("file_missing", file=file)
-        report = import_pairs(context.db, file.read_bytes(), who="command line", progress=Bar(context))
+        report = import_pairs(context.db, file.read_bytes(), who="command line", refused=refused, progress=Bar(context))
         rejected = [{"where": item.where, "why": explain(item.error, context.language)} for item in report.rejected]
         if report.rejected and not report.added and not report.present:
             raise report.rejected[0].error
@@ -62,7 +63,8 @@ def register(root: click.Group) -> None:
 
     @command(pairs, "export")
     @click.argument("file", type=click.Path(path_type=Path))
-    def export_pairs(context: Context, file: Path) -> Answer:
+    @click.option("--refused", is_flag=True, help="The refused pairs instead.")
+    def export_pairs(context: Context, file: Path, refused: bool) -> Answer:
         """Write the pairs as CSV."""
         from core.imaging.store import write_atomically
         from db.images import Pairs
@@ -72,8 +74,8 @@ def register(root: click.Group) -> None:
         if not target.parent.is_dir() or target.is_dir():
             raise InputError("target_unusable", file=target)
         # The mark at the beginning lets spreadsheets recognise UTF-8.
-        write_atomically(target, export_pairs(context.db).encode("utf-8-sig"))
-        count = Pairs(context.db).count()
+        write_atomically(target, export_pairs(context.db, refused=refused).encode("utf-8-sig"))
+        count = Pairs(context.db).count(refused=refused)
         return Answer(
             {"exported": count, "file": str(target)},
             (context.say("pairs.exported", count=count, file=target),),

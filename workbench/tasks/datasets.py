@@ -65,13 +65,17 @@ def checked_statuses(statuses: Iterable[str]) -> list[str]:
 
 @dataclass
 class Gathered:
-    """What a dataset would be made of; ``used`` are passage, value and its pictures, ``excluded`` is left out."""
+    """What a dataset would be made of; ``used`` are passage, value and its pictures, ``excluded`` is left out.
+
+    ``refused`` are by passage the pictures that somebody found not to belong to it.
+    """
 
     used: list[tuple[Passage, AnnotationValue, list[ImageRecord]]] = field(default_factory=list)
     excluded: list[dict[str, str]] = field(default_factory=list)
     captions: CaptionCount = field(default_factory=CaptionCount)
     texts: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
     revisions: dict[int, int] = field(default_factory=dict)
+    refused: dict[int, list[int]] = field(default_factory=dict)
 
     @property
     def images(self) -> dict[int, ImageRecord]:
@@ -86,6 +90,8 @@ def gather(db: Database, *, statuses: Sequence[str], kinds: Sequence[Kind]) -> G
     linked: dict[int, list[ImageRecord]] = {}
     for pair in Pairs(db).all():
         linked.setdefault(pair.passage_id, []).append(images[pair.image_id])
+    for pair in Pairs(db).all(refused=True):
+        gathered.refused.setdefault(pair.passage_id, []).append(pair.image_id)
     wanted = [Status(status) for status in statuses]
     suggestions = Suggestions(db)
     used_passages = set()
@@ -150,6 +156,7 @@ def _part(gathered: Gathered, store: ImageStore, places: Mapping[int, str], name
             image_ids=tuple(image.id for image in linked),
             kind=kind,
             passage_id=passage.id,
+            refused=tuple(gathered.refused.get(passage.id, ())),
         )
         for passage, _, linked in used
         for kind, text in gathered.texts[passage.id]

@@ -143,15 +143,19 @@ class PairReport:
     rejected: list[Rejected] = field(default_factory=list)
 
 
-def import_pairs(db: Database, data: bytes, *, who: str, progress: Progress | None = None) -> PairReport:
+def import_pairs(
+    db: Database, data: bytes, *, who: str, refused: bool = False, progress: Progress | None = None
+) -> PairReport:
     """Read columns ``passage_id`` (of the list, or the file's own), ``image`` (id, SHA-256 or file name), ``note``.
 
-    Each bad row is reported, and costs no other.
+    ``refused``: they are pairs that do not belong together. Each bad row is reported, and costs no other; so is a row
+    that says the contrary of what somebody decided here, which stays.
     """
     rows = read_table("pairs.csv", data, ("passage_id", "image"))
     progress = progress or Silent()
     report = PairReport()
     passages, images, pairs = Passages(db), Images(db), Pairs(db)
+    decided = {(pair.passage_id, pair.image_id) for pair in pairs.all(refused=not refused)}
     wanted: list[tuple[int, int, str]] = []
     for number, row in enumerate(rows, 2):
         where = f"pairs.csv:{number}"
@@ -162,23 +166,28 @@ def import_pairs(db: Database, data: bytes, *, who: str, progress: Progress | No
                 raise NotFoundError("passage_not_found", id=row["passage_id"][:30])
             if image is None:
                 raise NotFoundError("image_not_found", image=row["image"])
+            if (passage.id, image.id) in decided:
+                raise ConflictError("pair_connected" if refused else "pair_refused", id=passage.id, image=image.id)
         except SongclipError as error:
             report.rejected.append(Rejected(where, error))
             continue
         wanted.append((passage.id, image.id, as_written(row.get("note", "").strip())))
         progress.report(number - 1, len(rows), "progress.importing_pairs")
-    report.added = pairs.add(wanted, who=who)
+    report.added = (pairs.refuse if refused else pairs.add)(wanted, who=who)
     report.present = len(wanted) - report.added
     return report
 
 
-def export_pairs(db: Database) -> str:
-    """The pairs as CSV, pictures by their SHA-256; cells that a spreadsheet would run are quoted."""
+def export_pairs(db: Database, *, refused: bool = False) -> str:
+    """The pairs, or the refused ones, as CSV, pictures by their SHA-256.
+
+    Cells that a spreadsheet would run are quoted.
+    """
     images = {image.id: image for image in Images(db).all()}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["passage_id", "image", "file_name", "note"])
-    for pair in Pairs(db).all():
+    for pair in Pairs(db).all(refused=refused):
         image = images[pair.image_id]
         writer.writerow([pair.passage_id, image.sha256, harmless(image.file_name), harmless(pair.note)])
     return out.getvalue()

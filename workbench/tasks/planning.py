@@ -12,6 +12,7 @@ from db.experiments import Datasets
 from db.jobs import Jobs
 from workbench.jobs.kinds import JobContext
 from workbench.tasks.models import base_name, download
+from workbench.tasks.splits import with_pixels
 
 if TYPE_CHECKING:
     from core.model.lora import LoraConfig
@@ -68,7 +69,6 @@ def plan_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
     from core.dataset.reader import read_split, splits_of
     from core.model.loading import load_model
     from core.training.config import TrainConfig
-    from core.training.data import TrainingData
     from core.training.plan import make_plan
 
     home, dataset = context.home, params["dataset"]
@@ -77,13 +77,9 @@ def plan_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
     context.progress.report(0, 2, "progress.plan_loading")
     model = load_model(base_name(home, params["model"]), home.weights, params.get("device") or "auto")
     split = read_split(home.datasets / dataset, "train")
-    rows = {image_id: row for row, image_id in enumerate(split.image_ids)}
     side = model.spec.resolution
-    data = TrainingData(
-        np.broadcast_to(np.zeros((1, 3, side, side), np.uint8), (len(rows), 3, side, side)),
-        [text.text for text in split.texts],
-        [[rows[image_id] for image_id in text.image_ids if image_id in rows] for text in split.texts],
-    )
+    blank = np.broadcast_to(np.zeros((1, 3, side, side), np.uint8), (len(split.image_ids), 3, side, side))
+    data = with_pixels(split, blank).training_data()
     context.progress.report(1, 2, "progress.plan_measuring")
     plan = make_plan(model, data, TrainConfig.from_dict(params["options"]))
     return {

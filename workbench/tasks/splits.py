@@ -1,6 +1,7 @@
 """One split of a dataset as a model sees it: pixels, texts, and which belong together."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +13,18 @@ from core.imaging.normalise import normalised
 from core.progress import Progress
 
 if TYPE_CHECKING:
+    from core.dataset.reader import SplitData
     from core.evaluation.report import Evaluation
     from core.model.loading import LoadedModel
+    from core.training.data import TrainingData
 
 
 @dataclass(frozen=True)
 class Encoded:
     """``pixels`` uint8 [n, 3, r, r]; ``text_images[t]`` the rows of ``pixels`` that text t belongs to.
 
-    ``image_ids`` names the picture of each row, as the dataset does.
+    ``image_ids`` names the picture of each row, as the dataset does; ``refused[t]`` are the rows of pictures that
+    somebody found not to belong to text t.
     """
 
     pixels: NDArray[np.uint8]
@@ -29,6 +33,14 @@ class Encoded:
     kinds: list[str]
     passages: list[int]
     image_ids: list[int]
+    refused: list[list[int]]
+
+    def training_data(self) -> "TrainingData":
+        """What a run learns from, refused pairs as hard negatives; raises as TrainingData."""
+        from core.training.data import TrainingData
+
+        rejected = [(image, text) for text, images in enumerate(self.refused) for image in images]
+        return TrainingData(self.pixels, self.texts, self.text_images, rejected)
 
     def features(self, model: "LoadedModel") -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Texts [m, dim] and pictures [n, dim] as the model sees them now, each row of length 1."""
@@ -66,6 +78,7 @@ class Encoded:
             [self.kinds[row] for row in rows],
             [self.passages[row] for row in rows],
             self.image_ids,
+            [self.refused[row] for row in rows],
         )
 
 
@@ -91,12 +104,22 @@ def read_encoded(
         in_memory=IN_MEMORY if keep else sys.maxsize,
         progress=progress,
     )
+    return with_pixels(data, store.pixels)
+
+
+def with_pixels(data: "SplitData", pixels: NDArray[np.uint8]) -> Encoded:
+    """A split whose pictures are these ``pixels``, in the order of its ``image_ids``."""
     rows = {image_id: row for row, image_id in enumerate(data.image_ids)}
+
+    def rows_of(image_ids: Sequence[int]) -> list[int]:
+        return [rows[image_id] for image_id in image_ids if image_id in rows]
+
     return Encoded(
-        store.pixels,
+        pixels,
         [text.text for text in data.texts],
-        [[rows[image_id] for image_id in text.image_ids if image_id in rows] for text in data.texts],
+        [rows_of(text.image_ids) for text in data.texts],
         [text.kind for text in data.texts],
         [text.passage_id for text in data.texts],
         list(data.image_ids),
+        [rows_of(text.refused) for text in data.texts],
     )

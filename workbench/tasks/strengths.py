@@ -118,6 +118,7 @@ def general_set(model: "LoadedModel", progress: Progress) -> Encoded:
         kinds=["modern"] * len(world),
         passages=[row + 1 for row in rows],
         image_ids=[row + 1 for row in rows],
+        refused=[[] for _ in rows],
     )
 
 
@@ -125,7 +126,7 @@ def _read(home: Home, dataset: str, splits: list[str], model: "LoadedModel", pro
     """Splits of a dataset as one gallery; no picture stands in two of them."""
     parts = [part for split in splits if (part := read_encoded(home.datasets / dataset, split, model, progress))]
     starts = np.cumsum([0, *(len(part.pixels) for part in parts)])
-    placed = zip(parts, starts, strict=False)
+    placed = list(zip(parts, starts, strict=False))
     return Encoded(
         pixels=np.concatenate([part.pixels for part in parts]),
         texts=[text for part in parts for text in part.texts],
@@ -133,6 +134,7 @@ def _read(home: Home, dataset: str, splits: list[str], model: "LoadedModel", pro
         kinds=[kind for part in parts for kind in part.kinds],
         passages=[passage for part in parts for passage in part.passages],
         image_ids=[image_id for part in parts for image_id in part.image_ids],
+        refused=[[int(start) + row for row in rows] for part, start in placed for rows in part.refused],
     )
 
 

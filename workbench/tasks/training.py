@@ -225,7 +225,6 @@ def _trained(home: Home, run: Run, folder: Path, progress: Progress) -> dict[str
     from core.model.loading import load_model
     from core.training.checkpoints import LAST
     from core.training.config import TrainConfig
-    from core.training.data import TrainingData
     from core.training.loop import train
 
     config = TrainConfig.from_dict({name: value for name, value in run.config.items() if name != "extra"})
@@ -246,7 +245,12 @@ def _trained(home: Home, run: Run, folder: Path, progress: Progress) -> dict[str
     resume = last if last.is_file() else None
     metrics = MetricsLog(folder / METRICS, fresh=resume is None)
     logger.info(
-        "%s from %s on %s, %d pictures", "Going on" if resume else "Begun", run.model, model.device, len(tuning.pixels)
+        "%s from %s on %s, %d pictures, %d refused pairs",
+        "Going on" if resume else "Begun",
+        run.model,
+        model.device,
+        len(tuning.pixels),
+        sum(map(len, tuning.refused)),
     )
 
     def on_epoch(row: dict[str, Any]) -> None:
@@ -259,7 +263,7 @@ def _trained(home: Home, run: Run, folder: Path, progress: Progress) -> dict[str
 
     result = train(
         model,
-        TrainingData(tuning.pixels, tuning.texts, tuning.text_images),
+        tuning.training_data(),
         config,
         folder,
         valid=_validation(model, valid, folder) if valid else None,

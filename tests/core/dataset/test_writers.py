@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import json
 import pickle
 import shutil
@@ -12,7 +13,7 @@ import lmdb
 import pytest
 
 from core.dataset.lmdb_files import write_lmdb
-from core.dataset.manifest import Excluded, check_name, read_manifest
+from core.dataset.manifest import Excluded, check_name, logical_hash, read_manifest
 from core.dataset.reader import close_environments, read_split
 from core.dataset.records import DatasetImage, DatasetSplit, DatasetText
 from core.dataset.writers import write_dataset
@@ -285,3 +286,29 @@ def test_names_that_are_no_folder_everywhere_are_refused(tmp_path: Path, name: s
 @pytest.mark.parametrize("name", ["临安画卷", "set-1", "v0.2_b", "console"])
 def test_names_of_any_script_are_taken(name: str) -> None:
     assert check_name(name) == name
+
+
+def test_refused_pictures_go_along_where_they_are_in_the_split(tmp_path: Path, make_split: Make) -> None:
+    plain = write_dataset(tmp_path / "plain", {"train": make_split(), "valid": make_split(100)})
+    splits = {"train": make_split(), "valid": make_split(100)}
+    first, second, *rest = splits["train"].texts
+    marked = (replace(first, refused=(3, 2, 1, 105, 999)), replace(second, refused=(1,)), *rest)
+    splits["train"] = replace(splits["train"], texts=marked)
+    manifest = write_dataset(tmp_path / "set", splits)
+    assert manifest.splits["train"] == plain.splits["train"] | {"refused": 3}
+    assert manifest.splits["valid"] == plain.splits["valid"]
+    assert manifest.hash != plain.hash
+    texts = read_split(tmp_path / "set", "train").texts
+    assert [text.refused for text in texts] == [(2, 3), (1,), ()], "a picture it is paired with is no refused one"
+    assert [text.refused for text in read_split(tmp_path / "plain", "train").texts] == [(), (), ()]
+    for file in ("train_imgs.tsv", "train_texts.jsonl"):
+        assert (tmp_path / "set" / file).read_bytes() == (tmp_path / "plain" / file).read_bytes()
+
+
+def test_the_hash_of_a_dataset_without_refused_pairs_is_what_it_always_was() -> None:
+    images = [("train", 1, "aa"), ("train", 2, "bb")]
+    line = '["text", "train", "original", "\\u897f\\u6e56", ["aa"]]'
+    lines = sorted(['["image", "train", "aa"]', '["image", "train", "bb"]', line])
+    expected = hashlib.sha256("".join(f"{each}\n" for each in lines).encode()).hexdigest()
+    assert logical_hash(images, [("train", "original", "西湖", (1,), ())]) == expected
+    assert logical_hash(images, [("train", "original", "西湖", (1,), (2,))]) != expected
