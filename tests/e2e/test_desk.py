@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from core.annotation.items import items
 from core.annotation.rules import OfflineRules
 from core.texts.annotation import Alternative, AnnotationValue, Entity, Status
 from db.annotations import Annotations
@@ -260,10 +261,15 @@ def test_a_stale_tab_is_refused_shown_the_difference_and_merged_by_choice(named,
 def test_undo_after_accepting_everything_and_the_state_comes_back_too(named, home):
     passage = seed(home, PLAIN)[0]
     db = home.open()
-    Suggestions(db).add(Passages(db).get(passage), OfflineRules().suggest(Passages(db).get(passage)))
+    reply = OfflineRules().suggest(Passages(db).get(passage))
+    Suggestions(db).add(Passages(db).get(passage), reply)
+    suggested = reply.value
+    assert suggested
     page = open_desk(named, passage)
     named.see("nobody has confirmed")
     expect(page.locator(".songclip-desk .mark.ghost").first).to_be_visible()
+    offered = len(items(suggested, AnnotationValue()))
+    expect(page.get_by_role("button", name=f"Accept all ({offered})")).to_be_visible()
     page.keyboard.press("Shift+A")
     taken = wait_for(home, passage, lambda a: a.status is Status.DRAFT)
     assert {entity.name for entity in taken.value.entities} >= {"德寿宫", "望仙桥"} and taken.value.relations
@@ -274,6 +280,7 @@ def test_undo_after_accepting_everything_and_the_state_comes_back_too(named, hom
     # One by one: the first accepted, the second refused.
     page.keyboard.press(".")
     page.keyboard.press("a")
+    expect(page.get_by_role("button", name=f"Accept the other {offered - 1}")).to_be_visible()
     page.keyboard.press("x")
     value = wait_for(home, passage, lambda a: len(a.value.entities) == 1 and a.value.rejected).value
     assert value.entities[0].name == "德寿宫"

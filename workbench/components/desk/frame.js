@@ -166,7 +166,7 @@ function drawFooter(desk) {
         ? choice([["", say("ask")], ...data.asks], "", (who) => who && desk.send({ do: "suggest", who }), { "data-field": "ask" })
         : button(say("ask"), () => desk.send({ do: "suggest", who: "offline" })),
       h("span.space"),
-      open ? button(say("accept_all", { count: open }), () => desk.run("accept_all"), { key: "A" }) : null,
+      open ? button(say(open === data.items.length ? "accept_every" : "accept_all", { count: open }), () => desk.run("accept_all"), { key: "A" }) : null,
       button(say("discard"), () => desk.send({ do: "discard" }), { disabled: data.status === "discarded" }),
       button(say("submit"), () => desk.send({ do: "submit" }), { disabled: data.status === "submitted" }),
       open && data.untouched
