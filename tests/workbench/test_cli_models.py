@@ -140,6 +140,8 @@ def test_each_long_command_is_a_job_that_ended(home):
         (["train", "--dataset", "lake", "--model", "ViT-B-16"], "ViT-B-16"),
         (["train", "--dataset", "lake", "--device", "abacus"], "abacus"),
         (["train", "--dataset", "lake", "--preset", "hasty"], "hasty"),
+        (["train", "--dataset", "lake", "--towers", "text,ears"], "towers"),
+        (["train", "--dataset", "lake", "--layers", 5], "layers"),
         (["ablate", "--dataset", "lake", "--model", "oracle"], "oracle"),
         (["evaluate", "--dataset", "nowhere"], "nowhere"),
         (["evaluate", "--dataset", "lake", "--run", "0099-lora"], "0099-lora"),
@@ -161,6 +163,14 @@ def test_mistakes_are_said_in_one_line(songclip, home, arguments, part):
     assert (Runs(home.open()).all(), Evaluations(home.open()).all(), Datasets(home.open()).all()) == recorded
     assert len(Jobs(home.open()).page(kind="train")) == trained
     assert len(list(home.experiments.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--accumulation", 0], ["--layers", -1], ["--layers", "last"], ["--accumulation", "1.5"]]
+)
+def test_options_that_are_no_such_number_are_not_taken(songclip, wrong):
+    ended = songclip("train", "--dataset", "lake", *wrong)
+    assert ended.code == 2 and wrong[0] in ended.err
 
 
 def test_an_empty_home_says_what_is_missing(songclip, tmp_path):

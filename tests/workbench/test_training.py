@@ -65,6 +65,9 @@ def test_what_is_chosen_by_hand_goes_over_a_preset():
     assert (config.lora.rank, config.lora.dropout, config.lora.targets) == (2, 0.0, ("mlp", "q"))
     assert (config.texts_per_image, config.patience, config.memory_gb) == ("all", 2, 3)
     assert config.learning_rate == PRESETS["careful"].learning_rate
+    config = config_for("ViT-B-16", preset="plan", accumulation=3, layers=2, towers=["text"])
+    assert (config.effective_batch, config.lora.layers, config.lora.towers) == (24, (-2, -1), ("text",))
+    assert config_for("ViT-B-16", layers=0).lora.layers is None
     plan = PRESETS["plan"]
     assert (plan.lora.rank, plan.lora.alpha, plan.learning_rate, plan.weight_decay) == (4, 16, 1e-4, 0.01)
     assert (plan.epochs, plan.batch_size, plan.accumulation) == (30, 8, 4)
@@ -82,7 +85,18 @@ def test_a_full_fine_tune_takes_its_own_rate_under_any_preset():
         assert (config.method, config.learning_rate) == ("full", FULL_RATE_RELEASED)
 
 
-@pytest.mark.parametrize("options", [{"targets": ["x"]}, {"targets": []}, {"preset": "hasty"}, {"texts": "some"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"targets": ["x"]},
+        {"targets": []},
+        {"preset": "hasty"},
+        {"texts": "some"},
+        {"towers": ["ears"]},
+        {"towers": []},
+        {"accumulation": 0},
+    ],
+)
 def test_options_that_cannot_be_are_refused(options):
     with pytest.raises(InputError):
         config_for("mini", **options)
@@ -267,8 +281,11 @@ def test_the_command_line_takes_the_options_and_refuses_what_cannot_be(filled):
         return subprocess.run([*line, "--json"], capture_output=True, text=True, encoding="utf-8")
 
     options = ["--preset", "careful", "--alpha", "6", "--dropout", "0.1", "--targets", "q, v", "--texts", "all"]
+    options += ["--towers", "text", "--layers", "1", "--batch-size", "4", "--accumulation", "2"]
     said = json.loads(train(*options, "--epochs", "1", "--patience", "1", "--memory", "2").stdout)
     config = Runs(filled.open()).get(said["run"]).config
+    assert (config["lora"]["towers"], config["lora"]["layers"]) == (["text"], [-1])
+    assert (config["batch_size"], config["accumulation"]) == (4, 2)
     assert (config["lora"]["alpha"], config["lora"]["dropout"], config["lora"]["targets"]) == (6, 0.1, ["q", "v"])
     assert (config["texts_per_image"], config["patience"], config["memory_gb"]) == ("all", 1, 2)
     wrong = train("--targets", "q,z")

@@ -99,34 +99,78 @@ def _dataset(root: click.Group) -> None:
         return Answer({**result, "excluded": excluded}, tuple(lines))
 
 
+def _parts(words: str | None) -> list[str] | None:
+    return [part.strip() for part in words.split(",")] if words is not None else None
+
+
 def _train(root: click.Group) -> None:
     @command(root, "train")
-    @click.option("--dataset", required=True)
+    @click.option("--dataset", required=True, help="The dataset to learn from, by its name.")
     @click.option("--model", default="", help="mini, ViT-B-16, … or a checkpoint file.")
-    @click.option("--method", type=click.Choice(["lora", "full"]), default="lora", show_default=True)
+    @click.option(
+        "--method",
+        type=click.Choice(["lora", "full"]),
+        default="lora",
+        show_default=True,
+        help="Small adapters, or every weight.",
+    )
     @click.option("--preset", default="", help="plan, quick, laptop_6gb, careful or mini; what follows goes over it.")
-    @click.option("--rank", type=click.IntRange(1, 1024), default=None)
-    @click.option("--alpha", type=click.FloatRange(0, 65_536, min_open=True), default=None)
-    @click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=None)
+    @click.option("--rank", type=click.IntRange(1, 1024), default=None, help="How wide the adapters are.")
+    @click.option(
+        "--alpha",
+        type=click.FloatRange(0, 65_536, min_open=True),
+        default=None,
+        help="Adapters count alpha ÷ rank; without it alpha follows the rank.",
+    )
+    @click.option(
+        "--dropout",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=None,
+        help="The share of an adapter's input that is switched off at random.",
+    )
     @click.option("--targets", default=None, help="Which projections get adapters: of q,k,v,o,mlp.")
+    @click.option("--towers", default=None, help="Which towers get adapters: of vision,text.")
+    @click.option(
+        "--layers", type=click.IntRange(0, 64), default=None, help="Adapters in so many last layers; 0 is all of them."
+    )
     @click.option("--texts", type=click.Choice(["one", "all"]), default=None, help="Texts of a picture at a step.")
-    @click.option("--epochs", type=click.IntRange(1, 10_000), default=None)
-    @click.option("--batch-size", type=click.IntRange(2, 4096), default=None)
-    @click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), default=None)
-    @click.option("--patience", type=click.IntRange(0, 10_000), default=None, help="Epochs without a better recall.")
+    @click.option("--epochs", type=click.IntRange(1, 10_000), default=None, help="How often all pictures are seen.")
+    @click.option("--batch-size", type=click.IntRange(2, 4096), default=None, help="Pictures in a batch.")
+    @click.option(
+        "--accumulation", type=click.IntRange(1, 1024), default=None, help="So many batches are contrasted as one."
+    )
+    @click.option(
+        "--learning-rate", type=click.FloatRange(0, 1, min_open=True), default=None, help="How far a step goes."
+    )
+    @click.option(
+        "--patience",
+        type=click.IntRange(0, 10_000),
+        default=None,
+        help="Epochs without a better recall that end the run.",
+    )
     @click.option("--memory", type=click.FloatRange(0, 4096), default=None, help="The most memory it may take, in GB.")
-    @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=None)
+    @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=None, help="What chance begins with.")
     @click.option("--device", default="", help="auto, cpu, cuda.")
-    def train(context: Context, dataset: str, model: str, device: str, targets: str | None, **options: Any) -> Answer:
+    def train(
+        context: Context,
+        dataset: str,
+        model: str,
+        device: str,
+        targets: str | None,
+        towers: str | None,
+        **options: Any,
+    ) -> Answer:
         """Tune a model on a dataset; the best epoch by recall on the valid split is kept."""
         from db.experiments import Datasets
         from workbench.tasks.models import base_name, check_base
+        from workbench.tasks.planning import trainable_of
         from workbench.tasks.training import config_for, train_params
 
         Datasets(context.db).get(dataset)
         check_base(context.home, model, device)
-        chosen = [part.strip() for part in targets.split(",")] if targets is not None else None
-        config = config_for(base_name(context.home, model), targets=chosen, **options)
+        base = base_name(context.home, model)
+        config = config_for(base, targets=_parts(targets), towers=_parts(towers), **options)
+        trainable_of(base, config.lora if config.method == "lora" else None)  # says what cannot be before a run begins
         params = train_params(dataset, model, config, device=device)
         result = run_in_foreground(context.home, "train", params, Bar(context)).result
         return Answer(result, (context.say("train_line.done", **result),))

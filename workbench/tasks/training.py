@@ -46,10 +46,13 @@ def config_for(
     alpha: float | None = None,
     dropout: float | None = None,
     targets: Sequence[str] | None = None,
+    towers: Sequence[str] | None = None,
+    layers: int | None = None,
     texts: str | None = None,
     epochs: int | None = None,
     learning_rate: float | None = None,
     batch_size: int | None = None,
+    accumulation: int | None = None,
     patience: int | None = None,
     memory: float | None = None,
     seed: int | None = None,
@@ -57,8 +60,8 @@ def config_for(
     """The options of a run: a preset (or what suits the model), with what was chosen by hand over it.
 
     Alpha follows a rank chosen alone, so that a larger rank is not a smaller step. A full fine-tune takes its own rate,
-    whatever the preset: that of adapters would make it forget. ``memory`` in GB. Raises InputError for a preset that
-    is unknown or an option that cannot be.
+    whatever the preset: that of adapters would make it forget. ``layers`` counts the last ones of each tower, 0 means
+    all; ``memory`` in GB. Raises InputError for a preset that is unknown or an option that cannot be.
     """
     from dataclasses import replace
 
@@ -72,18 +75,20 @@ def config_for(
     lora: dict[str, Any] = {"rank": rank, "alpha": alpha, "dropout": dropout}
     if rank and alpha is None:
         lora["alpha"] = rank * config.lora.alpha / config.lora.rank
-    if targets is not None:
-        lora["targets"] = tuple(targets)
+    lora |= {name: tuple(parts) for name, parts in (("targets", targets), ("towers", towers)) if parts is not None}
     chosen: dict[str, Any] = {
         "texts_per_image": texts,
         "epochs": epochs,
         "learning_rate": learning_rate,
         "batch_size": batch_size,
+        "accumulation": accumulation,
         "patience": patience,
         "memory_gb": memory,
         "seed": seed,
     }
     config = replace(config, lora=replace(config.lora, **_given(lora)))
+    if layers is not None:
+        config = replace(config, lora=replace(config.lora, layers=tuple(range(-layers, 0)) or None))
     return replace(config, **_given(chosen))
 
 
