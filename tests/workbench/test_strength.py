@@ -10,6 +10,7 @@ from core.errors import InputError
 from core.progress import Silent
 from db.experiments import Evaluations
 from tests.tuned_home import tuned_home
+from workbench.i18n import explain
 from workbench.tasks import searching
 from workbench.tasks.evaluating import measure
 from workbench.tasks.models import load, load_for_search, picture_key
@@ -139,6 +140,9 @@ def test_a_strength_lies_between_0_and_1(tuned, strength):
         with pytest.raises(InputError) as error:
             task()
         assert error.value.code == "strength_range"
+        assert "searched or measured" in explain(error.value, "en") and "没有检索，也没有测量" in explain(
+            error.value, "zh"
+        )
     assert len(Evaluations(db).all()) == measured
 
 
