@@ -284,10 +284,18 @@ def test_undo_after_accepting_everything_and_the_state_comes_back_too(named, hom
     page.keyboard.press("x")
     value = wait_for(home, passage, lambda a: len(a.value.entities) == 1 and a.value.rejected).value
     assert value.entities[0].name == "德寿宫"
+    left = sum(item.state == "undecided" for item in items(suggested, value))
+    note = page.locator(".songclip-desk .footer .notice")
     page.keyboard.press("Control+Enter")
     wait_for(home, passage, lambda a: a.status is Status.APPROVED)
+    # What she neither accepted nor refused is said, and is a click away.
+    expect(note).to_contain_text(f"so not taken: {left}.")
     page.keyboard.press("Control+z")
     wait_for(home, passage, lambda a: a.status is Status.DRAFT)
+    expect(note).to_have_count(0)
+    page.keyboard.press("Control+Enter")
+    note.get_by_role("button", name="Undo").click()
+    assert wait_for(home, passage, lambda a: a.status is Status.DRAFT).value == value
 
 
 def test_vertical_text_is_selected_and_marked_too(named, home):

@@ -506,6 +506,20 @@ def test_approving_and_going_on(desk_at):
     assert desk.stored.status is Status.APPROVED and desk.data["passage"] == 3
 
 
+def test_whoever_approves_and_goes_on_is_told_what_she_left_undecided(desk_at, filled):
+    desk = desk_at(3)
+    keys = [item["key"] for item in desk.data["items"]]
+    assert len(keys) > 2
+    desk.act({"do": "accept", "key": keys[0]}, {"do": "reject", "key": keys[1]}, {"do": "approve", "next": True})
+    assert Annotations(filled.open()).get(3).status is Status.APPROVED and desk.data["passage"] == 4
+    (toast,) = desk.app.toast
+    assert toast.value.startswith("Passage 3 is approved.") and toast.value.endswith(f": {len(keys) - 2}.")
+    desk.act({"do": "go", "to": "previous"})
+    assert desk.data["passage"] == 3 and not desk.app.toast
+    desk.act({"do": "accept_all"}, {"do": "approve", "next": True})
+    assert desk.data["passage"] == 4 and not desk.app.toast, "where nothing is open nothing is said"
+
+
 def test_what_is_made_from_a_changed_entity_is_stale_until_it_is_looked_at(desk_at):
     desk = desk_at(BRIDGES)
     desk.act(

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from core.annotation.asked import MAX_TEXT
 from core.annotation.editing import apply, touches
-from core.annotation.items import accept_all
+from core.annotation.items import accept_all, items
 from core.annotation.staleness import SOURCES
 from core.errors import ConflictError, InputError, SongclipError
 from core.texts.annotation import AnnotationValue, Entity, Status
@@ -33,9 +33,13 @@ _SAME_STEP_SECONDS = 10.0
 
 @dataclass
 class Outcome:
-    """What the page has to do after a batch: go to another passage, or ask somebody something."""
+    """What the page has to do after a batch: go to another passage, or ask somebody something.
+
+    ``left_open`` are the suggested items that an approval, after which one goes on, left undecided.
+    """
 
     go: str | int | None = None
+    left_open: int = 0
     asked: list[Mapping[str, Any]] = field(default_factory=list)
 
 
@@ -211,6 +215,8 @@ class _Bench:
             self._end(number, value, Status.APPROVED)
         if action.get("next") and not sitting.conflict:
             self.outcome.go = "next"
+            found = items(suggested, value) if suggested else ()
+            self.outcome.left_open = sum(item.state == "undecided" for item in found)
 
     def _confirm(self, number: int, action: Mapping[str, Any]) -> None:
         part = str(action.get("field"))

@@ -154,6 +154,9 @@ function drawFooter(desk) {
     // Said where the person works, whatever part of the desk she looks at.
     data.error ? h("p.notice.bad", { role: "alert" }, data.error) : null,
     data.conflict ? h("p.notice.bad", { role: "alert" }, data.conflict.short, " ", button(say("compare_merge"), merge)) : null,
+    data.status === "approved" && open
+      ? h("p.notice.quiet", { role: "status" }, say("left_open", { count: open }), data.undo ? button(say("undo"), () => desk.run("undo"), { key: "Ctrl+Z", kind: "quiet" }) : null)
+      : null,
     h(
       "div.row-of-buttons",
       {},

@@ -46,6 +46,7 @@ class Room:
     heard: dict[str, int] = field(default_factory=dict)
     current: int | None = None
     go: str | int | None = None
+    left_open: int = 0
     asked: list[Mapping[str, Any]] = field(default_factory=list)
     job: int | None = None
     said: str = ""
@@ -121,7 +122,8 @@ def _apply(batch: Mapping[str, Any], token: str, passage_id: int) -> bool:
     here.heard[token] = sitting.ack
     if here.current == passage_id:
         here.asked += outcome.asked
-        here.go = outcome.go if outcome.go is not None else here.go
+        if outcome.go is not None:
+            here.go, here.left_open = outcome.go, outcome.left_open
     return True
 
 
@@ -187,6 +189,8 @@ def _go(app: App, passage_id: int, wanted: PassageFilter) -> None:
     else:
         found = to
     if found is not None and found != passage_id:
+        if here.left_open:
+            notice_later(t("desk.left_open_at", passage=passage_id, count=here.left_open))
         st.query_params["id"] = str(found)
         st.rerun()
 
