@@ -77,6 +77,14 @@ def test_what_cannot_be_taken_is_said_and_the_rest_is_imported(filled, block):
     assert Annotations(db).get(5).status is Status.APPROVED
 
 
+def test_suggestions_of_a_file_are_not_approved_and_that_is_said(filled, block):
+    db = filled.open()
+    data = annotations_json(filled, (Status.SUGGESTED,))
+    app = take(block("zh"), data, Status.APPROVED)
+    assert any(caption.value.startswith("其中 1 条在文件里是机器建议") for caption in app.caption)
+    assert Annotations(db).get(3).status is Status.SUGGESTED
+
+
 def test_text_of_a_file_is_drawn_as_text(filled, block):
     db = filled.open()
     passage = Passages(db).get(1)

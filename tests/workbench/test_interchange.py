@@ -116,6 +116,34 @@ def test_what_the_file_calls_a_suggestion_is_laid_beside_a_scholar_s_value(home,
     assert import_annotations(home, db, exported(other), "approved").unchanged == 1
 
 
+def test_what_nobody_confirmed_stays_so_whatever_the_file_is_imported_as(songclip, home, db, passage, tmp_path):
+    file = tmp_path / "annotations.json"
+    suggest(db, passage.id, OfflineRules())
+    (item,) = json.loads(exported(home))
+    assert item["status"] == "suggested"
+
+    def take(*items):
+        file.write_text(json.dumps(items), encoding="utf-8")
+        return songclip("annotations", "import", file, "--as", "approved", "--json").document
+
+    corrected = item | {"english": "East of the bridge."}
+    empty = {"entities": [], "relations": [], "status": "draft"}
+    drafts = [item | empty | {"id": text, "original_text": text} for text in ("甲", "乙")]
+    document = take(corrected, *drafts)
+    assert (document["imported"], document["suggestions"], document["drafts"]) == (3, 1, 2)
+    assert Annotations(db).get(passage.id).status is Status.SUGGESTED
+    # The same suggestion once more is nothing new, and not confirmed either.
+    again = take(corrected)
+    assert (again["imported"], again["unchanged"], again["suggestions"]) == (0, 1, 1)
+    lines = songclip("annotations", "import", file, "--as", "approved").out.splitlines()
+    assert any(line.startswith("1 are suggestions in the file") and "submitted" in line for line in lines)
+    # With the status set, or without one, it is what the person says.
+    del corrected["status"]
+    assert take(corrected)["suggestions"] == 0
+    assert Annotations(db).get(passage.id).status is Status.APPROVED
+    assert Annotations(db).get(passage.id).value.english == "East of the bridge."
+
+
 def test_a_value_made_on_an_older_text_is_moved_before_it_is_compared(home, db, passage):
     save(db, passage, VALUE)
     (item,) = json.loads(exported(home))

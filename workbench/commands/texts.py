@@ -85,10 +85,17 @@ def register(root: click.Group) -> None:
 
     @command(annotations, "import")
     @click.argument("file", type=click.Path(path_type=Path))
-    @click.option("--as", "status", type=click.Choice(["submitted", "approved"]), default="submitted")
+    @click.option(
+        "--as",
+        "status",
+        type=click.Choice(["submitted", "approved"]),
+        default="submitted",
+        show_default=True,
+        help="What the records become; those that the file calls suggested, draft or discarded stay so.",
+    )
     def import_annotations(context: Context, file: Path, status: str) -> Answer:
         """Read annotations.json; a scholar's value that is there already is never overwritten."""
-        from workbench.tasks.interchange import conflict_line, import_annotations
+        from workbench.tasks.interchange import conflict_line, import_annotations, kept_lines
 
         if not file.is_file():
             raise InputError("file_missing", file=file)
@@ -100,11 +107,14 @@ def register(root: click.Group) -> None:
             "imported": report.imported,
             "passages_added": report.passages_added,
             "unchanged": report.unchanged,
+            "suggestions": report.suggestions,
+            "drafts": report.drafts,
             "conflicts": report.conflicts,
             "rejected": rejected,
         }
         lines = (
             context.say("annotations.imported", count=report.imported, conflicts=len(report.conflicts)),
+            *kept_lines(report, context.say),
             *(conflict_line(conflict, context.say) for conflict in report.conflicts),
             *(f"{item['where']}: {item['why']}" for item in rejected),
         )

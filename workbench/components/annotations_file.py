@@ -14,6 +14,7 @@ from workbench.tasks.interchange import (
     annotations_json,
     conflict_line,
     import_annotations,
+    kept_lines,
 )
 
 SHOWN = 100
@@ -84,6 +85,8 @@ def _import(app: App) -> str:
 def _show(report: InterchangeReport) -> None:
     counts = {"count": report.imported, "added": report.passages_added, "unchanged": report.unchanged}
     st.info(t("annotations_file.report", **counts, conflicts=len(report.conflicts)))
+    for line in kept_lines(report, t):
+        st.caption(line)
     with st.container(height=260 if len(report.conflicts) > TALL else "content", border=False):
         for conflict in report.conflicts[:SHOWN]:
             named = {name: plain(conflict[name]) for name in ("source", "file_id")}

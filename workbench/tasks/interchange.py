@@ -91,11 +91,15 @@ class InterchangeReport:
 
     ``conflicts`` are passages whose scholar's value says something else: ``passage``, ``source``, ``file_id`` and the
     ``fields`` that differ. What the file says of them is set aside, to be compared and merged at the desk.
+    ``suggestions`` and ``drafts`` (discarded ones among them) are the records that stay so because the file calls
+    them so, whatever all others were to become.
     """
 
     imported: int = 0
     passages_added: int = 0
     unchanged: int = 0
+    suggestions: int = 0
+    drafts: int = 0
     conflicts: list[dict[str, Any]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
@@ -107,12 +111,18 @@ def conflict_line(conflict: Mapping[str, Any], say: Callable[..., str]) -> str:
     return say("annotations_file.conflict", passage=conflict["passage"], where=where or "—", fields=fields)
 
 
+def kept_lines(report: InterchangeReport, say: Callable[..., str]) -> list[str]:
+    """What was not confirmed although others of the file were, as sentences; ``say`` as in :func:`conflict_line`."""
+    counts = {"suggestions": report.suggestions, "drafts": report.drafts}
+    return [say(f"annotations_file.kept_{name}", count=count) for name, count in counts.items() if count]
+
+
 def import_annotations(home: Home, db: Database, data: bytes, status: str) -> InterchangeReport:
     """Read a file; each record is taken whole or reported.
 
     A record is matched by its text, then by source and file id; without a match its passage is added. What the
-    file calls a suggestion stays one, beside a scholar's value as well; a draft stays a draft; all else becomes
-    ``status``. A scholar's value is never overwritten.
+    file calls a suggestion stays one, beside a scholar's value as well: nobody has confirmed it, and no word about
+    the whole file does. A draft stays a draft; all else becomes ``status``. A scholar's value is never overwritten.
     """
     parsed = read_annotations(data)
     if parsed.records:
@@ -134,6 +144,7 @@ def _take(db: Database, record: AnnotationRecord, status: Status, report: Interc
     who = _person(record)
     _pair(db, passage.id, record)
     if record.status in (Status.NEW, Status.SUGGESTED):
+        report.suggestions += 1
         latest = Suggestions(db).latest(passage)
         if latest and latest.value == value:
             report.unchanged += 1
@@ -150,7 +161,9 @@ def _take(db: Database, record: AnnotationRecord, status: Status, report: Interc
             report.unchanged += 1
         return
     else:
-        kept = record.status if record.status in (Status.DRAFT, Status.DISCARDED) else status
+        unconfirmed = record.status in (Status.DRAFT, Status.DISCARDED)
+        report.drafts += unconfirmed
+        kept = record.status if unconfirmed else status
         annotations.save(passage.id, value, kept, version=current.version, who=who, why="imported")
     report.imported += 1
 
