@@ -128,7 +128,8 @@ with page("results") as app:
         st.info(t("train.no_dataset"))
         st.page_link("pages/model/dataset.py", label=t("pages.dataset"), icon=":material/dataset:")
         st.stop()
-    dataset = st.selectbox(t("train.dataset"), datasets)
+    asked = st.query_params.get("dataset", "")
+    dataset = st.selectbox(t("train.dataset"), datasets, datasets.index(asked) if asked in datasets else 0)
     ask(app, dataset)
     current_hash = Datasets(app.db).get(dataset).hash
     measured = [record for record in Evaluations(app.db).current() if record.dataset == dataset]

@@ -47,8 +47,16 @@ def doors(app: App, job: Job) -> None:
         st.page_link("pages/texts/review.py", label=t("pages.review"), icon=":material/edit_note:")
     if job.kind == "dataset" and job.state is JobState.DONE:
         st.page_link("pages/model/dataset.py", label=t("pages.dataset"), icon=":material/dataset:")
-    if job.kind in ("evaluate", "ablate") and not job.state.active:
-        st.page_link("pages/model/results.py", label=t("pages.results"), icon=":material/leaderboard:")
+    if job.kind in ("evaluate", "ablate", "strength") and not job.state.active:
+        of_run = job.kind == "strength"
+        asked = {"run": job.params["run"]} if of_run else {}
+        dataset = Runs(app.db).get(job.params["run"]).dataset if of_run else job.params["dataset"]
+        st.page_link(
+            "pages/model/results.py",
+            label=t("pages.results"),
+            icon=":material/leaderboard:",
+            query_params={"dataset": dataset, **asked},
+        )
 
 
 def everything(app: App) -> None:

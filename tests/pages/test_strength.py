@@ -1,12 +1,17 @@
 """The strength beside the search, and what each strength won and hurt beside the figures, in both languages."""
 
 import json
+from urllib.parse import parse_qsl
 
 import pytest
 
 from core.progress import Silent
+from core.records import JobState
 from db.jobs import Jobs
-from tests.tuned_home import tuned_home
+from tests.tuned_home import PARAMS, tuned_home
+from workbench.i18n import translate
+from workbench.jobs.running import run_job, submit
+from workbench.tasks.datasets import build
 from workbench.tasks.evaluating import measure
 from workbench.tasks.searching import search
 from workbench.tasks.strengths import FILE, GENERAL, measure_along, measurements, suggested
@@ -205,3 +210,29 @@ def test_what_was_measured_is_kept_in_the_runs_folder(tuned):
     measure_along(home, home.open(), runs["lora"], "far", Silent())
     assert (home.experiments / runs["lora"] / FILE).is_file()
     assert "far" in measurements(home, home.open(), runs["lora"])
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_measurement_that_is_done_has_a_door_to_where_it_is_seen(tuned, open_page, language):
+    """To the very run on its own dataset, when another run and another dataset come first in the lists."""
+    home, runs = tuned
+    db = home.open()
+    build(home, db, PARAMS | {"name": "newest", "statuses": ["draft"]}, Silent())
+    try:
+        queued = submit(home, Jobs(db), "strength", {"run": runs["lora"], "untouched": "far"})
+        app = open_page("system/jobs.py", language, job=str(queued.id))
+        assert not doors(app)
+        assert run_job(home, queued.id).state is JobState.DONE
+        app = open_page("system/jobs.py", language, job=str(queued.id))
+        (door,) = doors(app)
+        assert door.proto.label == translate("pages.results", language)
+        app = open_page("model/results.py", language, **dict(parse_qsl(door.proto.query_string)))
+        assert not app.exception and app.selectbox[0].value == "lake"
+        assert (app.selectbox[-2].value, app.selectbox[-1].value) == (runs["lora"], "far")
+        check(app, measurements(home, db, runs["lora"])["far"], "R@5", language)
+    finally:
+        db.execute("DELETE FROM datasets WHERE name = 'newest'")
+
+
+def doors(app):
+    return [link for link in app.get("page_link") if link.proto.page.endswith("results")]

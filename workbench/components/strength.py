@@ -76,13 +76,14 @@ def strengths_of_runs(app: App, dataset: str) -> None:
         st.info(sorry(error))
         return
     left, right, button = st.columns([2, 2, 1], vertical_alignment="bottom")
-    run = runs[left.selectbox(t("strength.run"), list(runs))]
+    asked = st.query_params.get("run", "")
+    run = runs[left.selectbox(t("strength.run"), list(runs), list(runs).index(asked) if asked in runs else 0)]
     done = measurements(app.home, app.db, run.name)
     sets = [*untouched_datasets(app.home, app.db, run), GENERAL]
     untouched = right.selectbox(
         t("strength.untouched"),
         sets,
-        index=next((place for place, name in enumerate(sets) if name in done), 0),
+        index=next((sets.index(name) for name in done if name in sets), 0),
         format_func=lambda name: name or t("strength.general", count=GENERAL_SCENES),
         help=t("strength.untouched_help"),
     )
