@@ -8,7 +8,7 @@ from workbench.components.annotations_file import annotations_file
 from workbench.components.desk.history import history
 from workbench.components.desk.panel import desk
 from workbench.components.desk.who import ask_name
-from workbench.components.filters import passage_filter
+from workbench.components.filters import filter_line, passage_filter
 from workbench.components.shell import App, page, show_notices, t
 
 
@@ -27,6 +27,7 @@ with page("review", lead=False) as app:
     with st.expander(t("review.filter"), icon=":material/filter_list:"):
         wanted = passage_filter(app, key="review", deleted=False, address=True)
     passage_id = choose(app, wanted)
+    filter_line(app, wanted, key="review", passage_id=passage_id)
     if passage_id is None:
         st.info(t("passages.none"))
         st.page_link("pages/texts/passages.py", label=t("pages.passages"), icon=":material/menu_book:")

@@ -99,6 +99,30 @@ def test_a_choice_made_before_the_browser_has_the_new_address_is_not_lost(queue,
     assert (address(app)["status"], address(app)["who"]) == ("draft", "沈")
 
 
+def test_what_is_filtered_is_said_and_cleared_by_a_click(queue, open_page):
+    app = open_page("texts/review.py")
+    assert not said(app)
+    for name, value in {"q": "*西湖*", "work": "武林旧事", "status": "draft", "who": "沈", "order": "problems"}.items():
+        app.query_params[name] = value
+    app.query_params["flags"] = "stale"
+    app.run()
+    words = "“\\*西湖\\*” · 武林旧事 · draft · Person 沈 · are out of date · most problems first"
+    assert said(app) == [f"Filtered: {words}"]
+    widget(app, "button", "clear").click().run()
+    assert not app.exception and not said(app)
+    assert shown(app) == NOTHING and not widget(app, "pills", "flags").value
+    assert set(address(app)) <= {"lang"}
+    # She stays at the passage that she was looking at, and the queue around it is all there is.
+    app.query_params["work"] = "武林旧事"
+    app.run()
+    widget(app, "button", "clear").click().run()
+    assert shown(app) == NOTHING and address(app)["id"] == str(queue)
+
+
+def said(app):
+    return [caption.value for caption in app.caption if caption.value.startswith("Filtered")]
+
+
 def test_the_filter_is_there_when_one_comes_back_without_an_address(queue, open_page):
     app = open_page("texts/review.py", q="西湖", flags="problems")
     app.switch_page("pages/texts/passages.py")

@@ -10,7 +10,7 @@ from core.texts.annotation import Status
 from db.passages import Passages
 from db.people import People
 from db.queue import ORDERS, Order, PassageFilter
-from workbench.components.shell import App, t
+from workbench.components.shell import App, plain, t
 
 FLAGS = ("problems", "disputed", "stale")
 PARAMETERS = ("q", "work", "status", "who", "model", "flags", "order")
@@ -86,6 +86,11 @@ def _take_address(key: str, works: Container[str], names: Container[str], models
     wanted = filter_from_address(asked, works=works, names=names, models=models)
     if arrived and not asked:
         wanted = kept
+    _fill(key, wanted)
+
+
+def _fill(key: str, wanted: PassageFilter) -> None:
+    """Set the widgets to a filter, before they are drawn."""
     widgets = {
         "text": wanted.text,
         "work": wanted.work,
@@ -107,6 +112,41 @@ def _write_address(key: str, wanted: PassageFilter) -> None:
             st.query_params[name] = address[name]
         elif name not in address and name in st.query_params:
             del st.query_params[name]
+
+
+def filter_words(wanted: PassageFilter) -> list[str]:
+    """What a filter restricts or orders by, a few words each; empty for the queue as it is without one."""
+    named = {"who": wanted.who, "model": wanted.model}
+    return [
+        *([f"“{wanted.text}”"] if wanted.text else []),
+        *([wanted.work] if wanted.work else []),
+        *([t(f"status.{wanted.status.value}")] if wanted.status else []),
+        *(f"{t(f'queue.{name}')} {value}" for name, value in named.items() if value),
+        *(t(f"queue.flag_{flag}") for flag in FLAGS if getattr(wanted, flag)),
+        *([t(f"queue.order_{wanted.order}")] if wanted.order != "source" else []),
+    ]
+
+
+def filter_line(app: App, wanted: PassageFilter, *, key: str, passage_id: int | None) -> None:
+    """Say in one line what is filtered, where anything is, with a click that clears it and stays at the passage."""
+    title = Passages(app.db).works()[wanted.work][0] if wanted.work else ""
+    if words := filter_words(replace(wanted, work=title)):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(t("queue.filtered", what=plain(" · ".join(words))), width="content")
+            st.button(
+                t("queue.clear"),
+                key=f"{key}-clear",
+                type="tertiary",
+                icon=":material/filter_alt_off:",
+                on_click=_clear,
+                args=(key, passage_id),
+            )
+
+
+def _clear(key: str, passage_id: int | None) -> None:
+    _fill(key, PassageFilter())
+    if passage_id is not None:
+        st.query_params["id"] = str(passage_id)
 
 
 def _second_row(key: str, names: list[str], models: list[str]) -> None:
