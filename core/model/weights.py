@@ -64,15 +64,29 @@ def _is_pickle(path: Path) -> bool:
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and our metadata entry of a safetensors file; ``weights_damaged`` when it cannot be read."""
+    about = _about(path)
     try:
-        with safetensors.safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
         # through bytes: a mapped file could not be replaced on Windows while its tensors live
-        state = safetensors.torch.load(path.read_bytes())
-        about = json.loads(metadata.get(METADATA_KEY, "{}"))
+        return safetensors.torch.load(path.read_bytes()), about
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise ModelError("weights_damaged", file=path.name) from error
-    return state, about if isinstance(about, dict) else {}
+
+
+def _about(path: Path) -> dict[str, Any]:
+    try:
+        with safetensors.safe_open(str(path), framework="pt") as file:
+            about = json.loads((file.metadata() or {}).get(METADATA_KEY, "{}"))
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise ModelError("weights_damaged", file=path.name) from error
+    return about if isinstance(about, dict) else {}
+
+
+def tuned_from(path: Path) -> str:
+    """The fingerprint of the base that a safetensors file of tuned weights began with; empty where it says none.
+
+    Only the file's head is read; raises :class:`ModelError` ``weights_damaged``.
+    """
+    return str(_about(path).get("base", ""))
 
 
 def write_safetensors(path: Path, state: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
@@ -92,17 +106,18 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def save_merged(path: Path, clip: nn.Module, spec: ModelSpec) -> None:
-    """Write the model with its adapters merged, atomically.
+def save_merged(path: Path, clip: nn.Module, spec: ModelSpec, base: str = "") -> None:
+    """Write the model with its adapters merged, atomically; ``base`` is the fingerprint of what it was tuned from.
 
     ``.pt``: Chinese-CLIP's own checkpoint format, for the released architectures, as ``load_from_name(FILE,
     …)`` and ``extract_features.py`` read it; :class:`ModelError` ``merge_own_shape`` for any other shape.
-    ``.safetensors``: any shape, read by :func:`core.model.loading.load_model`.
+    ``.safetensors``: any shape, read by :func:`core.model.loading.load_model`; it alone keeps ``base``
+    (:func:`tuned_from`).
     """
     state = merged_state_dict(clip)
     if path.suffix == ".safetensors":
         about = {"kind": "weights", "name": spec.name, "config": dict(spec.config)}
-        write_safetensors(path, state, about)
+        write_safetensors(path, state, {**about, "base": base} if base else about)
         return
     if spec.release is None:
         raise ModelError("merge_own_shape", model=spec.name)

@@ -3,17 +3,21 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import pytest
+import torch
 
-from core.errors import InputError
+from core.errors import InputError, ModelError
+from core.model.weights import read_safetensors, save_merged, write_safetensors
 from core.progress import Silent
 from db.experiments import Evaluations
 from tests.tuned_home import tuned_home
 from workbench.i18n import explain
 from workbench.tasks import searching
 from workbench.tasks.evaluating import measure
-from workbench.tasks.models import load, load_for_search, picture_key
+from workbench.tasks.models import FULL, load, load_for_search, picture_key
+from workbench.tasks.strengths import measure_along
 from workbench.tasks.training import carry_out, config_for, start_run
 
 
@@ -127,6 +131,54 @@ def test_figures_at_0_are_the_zero_shot_ones_and_each_strength_is_kept(tuned, me
     measure(home, db, "lake", run=runs[method], progress=Silent())
     kept = [record.figures["strength"] for record in Evaluations(db).current() if record.run == runs[method]]
     assert sorted(kept) == [0.0, 0.5, 1.0]
+
+
+@pytest.fixture
+def own_base(tuned):
+    """A base of one's own in a file, a full run from it, and a function that puts other weights into that file."""
+    home, db, _ = tuned
+    file = home.weights / "own.safetensors"
+    model = load(home, db, model="mini")
+    save_merged(file, model.clip, model.spec)
+    config = replace(config_for("mini", method="full", epochs=1), batch_size=8)
+    run = start_run(home, db, "lake", str(file), config, job_id=None)
+    carry_out(home, db, run, Silent())
+
+    def swap():
+        with torch.no_grad():
+            model.clip.visual.proj.mul_(1.01)
+        save_merged(file, model.clip, model.spec)
+
+    return run.name, swap
+
+
+def test_a_full_run_is_not_mixed_with_other_weights_than_it_began_with(tuned, own_base):
+    home, db, _ = tuned
+    run, swap = own_base
+    before = {strength: load(home, db, run=run, strength=strength).key for strength in (0.0, 0.5, 1.0)}
+    swap()
+    asks = [partial(load, home, db, run=run, strength=strength) for strength in (0.0, 0.5)]
+    asks += [partial(measure, home, db, "lake", run=run, strength=0.5, progress=Silent())]
+    asks += [partial(measure_along, home, db, run, "far", Silent())]
+    for ask in asks:
+        with pytest.raises(ModelError) as error:
+            ask()
+        assert error.value.code == "adapter_wrong_base"
+        assert FULL in explain(error.value, "en") and "own.safetensors" in explain(error.value, "zh")
+    assert load(home, db, run=run).key == before[1.0], "as tuned it needs no base"
+
+
+def test_a_full_run_of_an_earlier_version_is_taken_as_it_is(tuned, own_base):
+    home, db, _ = tuned
+    run, swap = own_base
+    half = load(home, db, run=run, strength=0.5).key
+    file = home.experiments / run / FULL
+    state, about = read_safetensors(file)
+    assert about.pop("base") == load(home, db, run=run, strength=0.0).fingerprint
+    write_safetensors(file, state, about)
+    assert load(home, db, run=run, strength=0.5).key == half
+    swap()
+    assert load(home, db, run=run, strength=0.5).key != half
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan")])

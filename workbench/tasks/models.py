@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
-from core.errors import InputError, NotFoundError
+from core.errors import InputError, ModelError, NotFoundError
 from core.progress import Progress
 from db.experiments import Runs
 from db.home import Home
@@ -98,7 +98,8 @@ def load(
     """The model of a run at a ``strength`` from 0 (its base) to 1 (as tuned), or a base model.
 
     Raises NotFoundError for a run that is unknown or has no model yet, InputError ``strength_range``, or
-    ``strength_nothing`` for a strength without a run, ModelError as :func:`core.model.loading.load_model`.
+    ``strength_nothing`` for a strength without a run, ModelError as :func:`core.model.loading.load_model`, or
+    ``adapter_wrong_base`` where the base is needed and is no longer the one the run began with.
     """
     from core.model.blend import blended
     from core.model.loading import load_model
@@ -144,13 +145,20 @@ def load_with_line(home: Home, db: Database, run: str, device: str = "auto") -> 
 
 
 def _full(home: Home, db: Database, run: str, device: str, *, tuned: bool) -> "LoadedModel":
-    """A fully tuned run's model, or the base it began with."""
+    """A fully tuned run's model, or the base it began with; other weights in the base's place are refused."""
     from core.model.loading import load_model
+    from core.model.weights import tuned_from
 
     file = home.experiments / run / FULL
     if not file.is_file():
         raise NotFoundError("run_unfinished", name=run)
-    return load_model(str(file) if tuned else Runs(db).get(run).model, home.weights, device)
+    if tuned:
+        return load_model(str(file), home.weights, device)
+    name = Runs(db).get(run).model
+    base, began_with = load_model(name, home.weights, device), tuned_from(file)
+    if began_with not in ("", base.fingerprint):  # runs of an earlier version do not say it
+        raise ModelError("adapter_wrong_base", file=FULL, wanted=name, given=base.spec.name)
+    return base
 
 
 @dataclass(frozen=True)

@@ -309,7 +309,7 @@ def _write_model(folder: Path, model: "LoadedModel", config: "TrainConfig", resu
         save_adapter(folder / ADAPTER, model, config.lora)
         adapter = str(folder / ADAPTER)
     else:
-        save_merged(folder / FULL, model.clip, model.spec)
+        save_merged(folder / FULL, model.clip, model.spec, model.fingerprint)
     if model.spec.name in RELEASED:
         save_merged(folder / MERGED, model.clip, model.spec)
         merged = str(folder / MERGED)
