@@ -8,6 +8,7 @@ from core.model.lora import LoraConfig
 
 Method = Literal["lora", "full"]
 TextsPerImage = Literal["one", "all"]
+BestAt = Literal["sources", "texts", "both"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,9 @@ class TrainConfig:
     How many of them are computed at once is found by the memory guard (core/training/memory.py) and changes
     nothing but time and memory; ``memory_gb`` caps that memory (0: what the machine has). ``texts_per_image``:
     one of a picture's texts in rotation, or all. ``warmup`` is a share of all steps; ``patience`` epochs without a
-    better recall end the run (0: never); ``precision`` auto, fp32, bf16 or fp16 (weights stay fp32). Raises
+    better recall end the run (0: never); ``best_at`` is the recall that decides which epoch is best, for whoever
+    validates: of pictures asked for in the sources' own words, in texts of any kind, or the mean of both directions;
+    ``precision`` auto, fp32, bf16 or fp16 (weights stay fp32). Raises
     :class:`InputError` (``train_config``) for values that make no sense.
     """
 
@@ -33,6 +36,7 @@ class TrainConfig:
     precision: str = "auto"
     augment: bool = False
     patience: int = 0
+    best_at: BestAt = "both"
     checkpointing: bool = False
     memory_gb: float = 0.0
     seed: int = 0
@@ -46,6 +50,7 @@ class TrainConfig:
             "accumulation": self.accumulation >= 1,
             "texts_per_image": self.texts_per_image in ("one", "all"),
             "patience": self.patience >= 0,
+            "best_at": self.best_at in ("sources", "texts", "both"),
             "memory_gb": self.memory_gb >= 0,
             "learning_rate": self.learning_rate > 0,
             "weight_decay": self.weight_decay >= 0,

@@ -6,18 +6,22 @@ wants a larger rate and more room.
 """
 
 from dataclasses import replace
+from functools import partial
 
 from core.errors import InputError
 from core.model.lora import LoraConfig
 from core.model.spec import MINI
 from core.training.config import Method, TrainConfig
 
+# whoever searches here searches with the words of the sources
+_config = partial(TrainConfig, best_at="sources")
+
 PRESETS: dict[str, TrainConfig] = {
     # the user's plan: r 4, alpha 16, lr 1e-4, weight decay 0.01, 30 epochs, batch 8 × 4
-    "plan": TrainConfig(epochs=30, batch_size=8, accumulation=4, learning_rate=1e-4, lora=LoraConfig(rank=4, alpha=16)),
-    "quick": TrainConfig(epochs=3, batch_size=32, learning_rate=2e-4, lora=LoraConfig(rank=4, alpha=16)),
+    "plan": _config(epochs=30, batch_size=8, accumulation=4, learning_rate=1e-4, lora=LoraConfig(rank=4, alpha=16)),
+    "quick": _config(epochs=3, batch_size=32, learning_rate=2e-4, lora=LoraConfig(rank=4, alpha=16)),
     # a 6 GB card also draws the screen; a large batch in parts that fit
-    "laptop_6gb": TrainConfig(
+    "laptop_6gb": _config(
         epochs=15,
         batch_size=16,
         accumulation=4,
@@ -28,7 +32,7 @@ PRESETS: dict[str, TrainConfig] = {
         lora=LoraConfig(rank=8, alpha=16),
     ),
     # few pairs and much to lose: small steps, dropout, augmentation, an early end
-    "careful": TrainConfig(
+    "careful": _config(
         epochs=20,
         batch_size=32,
         learning_rate=5e-5,
@@ -36,7 +40,7 @@ PRESETS: dict[str, TrainConfig] = {
         patience=5,
         lora=LoraConfig(rank=2, alpha=4, dropout=0.25, rslora=True, targets=("q", "k", "v")),
     ),
-    MINI: TrainConfig(
+    MINI: _config(
         epochs=20,
         batch_size=32,
         learning_rate=4e-3,

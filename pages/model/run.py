@@ -54,7 +54,8 @@ def result(app: App, run: Run) -> None:
         st.metric(t("run_page.total"), f"{summary['total']:,}")
         st.metric(t("run_page.best"), summary["best_epoch"])
         st.metric(t("run_page.seconds"), duration(summary["seconds"]))
-    st.caption(t(f"run_page.chosen_{summary['chosen_by']}"))
+    chosen = summary["chosen_by"] if summary["chosen_by"] == "last" else summary.get("best_at", "both")
+    st.caption(t(f"run_page.chosen_{chosen}"))
     for note in summary.get("notes", ()):
         if note["what"] == "threads":
             st.info(t("run_page.threads_note", step=note["step"], before=note["before"], now=note["now"]))

@@ -85,7 +85,7 @@ def test_every_option_is_named_and_explained(lake, open_page, language):
     assert not app.exception and not app.error
     fields = [*app.number_input, *app.selectbox, *app.checkbox]
     names = ("epochs", "batch", "accumulation", "rate", "rank", "alpha", "dropout", "layers", "weight_decay", "warmup")
-    more = ("clip_norm", "patience", "memory_gb", "seed", "precision", "rslora", "augment", "checkpointing")
+    more = ("clip_norm", "patience", "memory_gb", "seed", "precision", "best_at", "rslora", "augment", "checkpointing")
     by_key = {field.key: field for field in fields}
     for name in (*names, *more):
         field = by_key[f"train-{name}"]

@@ -281,11 +281,11 @@ def test_the_command_line_takes_the_options_and_refuses_what_cannot_be(filled):
         return subprocess.run([*line, "--json"], capture_output=True, text=True, encoding="utf-8")
 
     options = ["--preset", "careful", "--alpha", "6", "--dropout", "0.1", "--targets", "q, v", "--texts", "all"]
-    options += ["--towers", "text", "--layers", "1", "--batch-size", "4", "--accumulation", "2"]
+    options += ["--towers", "text", "--layers", "1", "--batch-size", "4", "--accumulation", "2", "--best-at", "texts"]
     said = json.loads(train(*options, "--epochs", "1", "--patience", "1", "--memory", "2").stdout)
     config = Runs(filled.open()).get(said["run"]).config
     assert (config["lora"]["towers"], config["lora"]["layers"]) == (["text"], [-1])
-    assert (config["batch_size"], config["accumulation"]) == (4, 2)
+    assert (config["batch_size"], config["accumulation"], config["best_at"]) == (4, 2, "texts")
     assert (config["lora"]["alpha"], config["lora"]["dropout"], config["lora"]["targets"]) == (6, 0.1, ["q", "v"])
     assert (config["texts_per_image"], config["patience"], config["memory_gb"]) == ("all", 1, 2)
     wrong = train("--targets", "q,z")

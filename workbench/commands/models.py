@@ -148,6 +148,12 @@ def _train(root: click.Group) -> None:
         default=None,
         help="Epochs without a better recall that end the run.",
     )
+    @click.option(
+        "--best-at",
+        type=click.Choice(["sources", "texts", "both"]),
+        default=None,
+        help="The recall on valid that decides: asked in the sources' words, in all texts, or both directions.",
+    )
     @click.option("--memory", type=click.FloatRange(0, 4096), default=None, help="The most memory it may take, in GB.")
     @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=None, help="What chance begins with.")
     @click.option("--device", default="", help="auto, cpu, cuda.")

@@ -47,6 +47,7 @@ REST = (
 )
 SEED = Number("seed", 0, 2**32 - 1, 1)
 PARTS, TOWERS = ("q", "k", "v", "o", "mlp"), ("vision", "text")
+BEST_AT = ("sources", "texts", "both")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
@@ -118,6 +119,13 @@ def train_form(app: App, start: Run | None) -> Wanted:
             required=True,
             help=t("train.texts_help"),
         )
+        st.selectbox(
+            t("train.best_at"),
+            BEST_AT,
+            format_func=lambda name: t(f"train.best_at_{name}"),
+            key=key_of("best_at"),
+            help=t("train.best_at_help"),
+        )
         _numbers((SEED,), lora)
     with st.expander(t("train.more"), icon=":material/tune:"):
         _rest(lora)
@@ -177,6 +185,7 @@ def fill(config: "TrainConfig") -> None:
         "augment": config.augment,
         "checkpointing": config.checkpointing,
         "precision": config.precision,
+        "best_at": config.best_at,
     }
     for name, value in others.items():
         st.session_state[key_of(name)] = value
@@ -210,6 +219,7 @@ def config_of(method: str) -> "TrainConfig":
         precision=value["precision"],
         augment=value["augment"],
         patience=value["patience"],
+        best_at=value["best_at"],
         checkpointing=value["checkpointing"],
         memory_gb=value["memory_gb"],
         seed=value["seed"],

@@ -65,8 +65,16 @@ def _by_step(steps: Sequence[Row], lines: Mapping[str, str], title: str, form: s
 
 
 def recall_chart(epochs: Sequence[Row]) -> alt.Chart:
-    """Recall on the whole valid gallery by epoch, in per cent; epoch 0 is the model before tuning."""
+    """Recall on the whole valid gallery by epoch, in per cent; epoch 0 is the model before tuning.
+
+    Among them the mean by which the best epoch is chosen.
+    """
     rows = [
+        {"epoch": row["epoch"], "recall": row["mean_recall"], "figure": t("charts.decides")}
+        for row in epochs
+        if "mean_recall" in row
+    ]
+    rows += [
         {"epoch": row["epoch"], "recall": row[way][name], "figure": f"{t(f'charts.{way}')} {name}"}
         for row in epochs
         if "t2i" in row

@@ -55,11 +55,14 @@ class Encoded:
         return evaluate(texts, images, self.text_images, text_groups=self.passages)
 
     def figures(self, model: "LoadedModel") -> dict[str, Any]:
-        """The figures of :meth:`evaluate` as JSON, with text→image for each kind of caption alone under ``kinds``.
+        """Figures over the whole gallery as the model sees it now; see :meth:`figures_of`."""
+        return self.figures_of(*self.features(model))
+
+    def figures_of(self, texts: NDArray[np.float32], images: NDArray[np.float32]) -> dict[str, Any]:
+        """:meth:`measured` as JSON, with text→image for each kind of caption alone under ``kinds``.
 
         A scholar searches with the words of the sources, so the kind ``original`` is what matters to her most.
         """
-        texts, images = self.features(model)
         whole = self.measured(texts, images).to_json()
         whole["kinds"] = {}
         for kind in dict.fromkeys(kind for kind in self.kinds if kind):
