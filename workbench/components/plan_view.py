@@ -34,7 +34,7 @@ def plan_view(app: App, wanted: Wanted, *, present: bool) -> None:
     params = train_params(wanted.dataset, wanted.model, wanted.config, device=app.settings.device)
     job = job_for(app.db, "plan", params)
     counted = trainable_of(wanted.model, wanted.config.lora if wanted.config.method == "lora" else None)
-    with st.grid(min_column_width=150):
+    with st.grid(min_column_width=190):
         if counted:
             st.metric(
                 t("run_page.trainable"),

@@ -45,7 +45,9 @@ def live(run: Run, job: Job | None) -> None:
     if steps:
         figures(run, job, steps, epochs)
     curves(run, steps, epochs)
-    for note in memory_notes(steps):
+    kept = [note for note in run.summary.get("notes", ()) if note["what"] == "micro_batch"]
+    # the steps alone do not show that the first of them was halved
+    for note in {note["step"]: note for note in [*memory_notes(steps), *kept]}.values():
         st.info(t("run_page.memory_note", **note), icon=":material/memory:")
     if job and not job.state.active and not run.summary and steps:
         best = next((row["epoch"] for row in reversed(epochs) if row.get("best")), None)
@@ -64,9 +66,9 @@ def figures(run: Run, job: Job | None, steps: Sequence[Row], epochs: Sequence[Ro
         st.metric(t("train.rate"), f"{last['lr']:.1e}")
         if last.get("memory"):
             st.metric(t("run_page.memory"), f"{last['memory'] / GB:.2f} GB")
-        st.metric(t("run_page.images_second"), f"{last['images_per_second']:.0f}")
-        if "texts_per_second" in last:  # runs of an earlier version did not count them
-            st.metric(t("run_page.texts_second"), f"{last['texts_per_second']:.0f}")
+        # runs of an earlier version did not count texts
+        speeds = [last[name] for name in ("images_per_second", "texts_per_second") if name in last]
+        st.metric(t("run_page.speed"), " / ".join(f"{speed:.0f}" for speed in speeds), help=t("run_page.speed_help"))
         if job and job.state.active and total:
             left = time_left(steps, epochs, total, run.config["epochs"])
             st.metric(t("run_page.left"), duration(left) if left is not None else "…")

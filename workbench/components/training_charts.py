@@ -10,7 +10,7 @@ from workbench.components.shell import t
 
 Row = dict[str, Any]
 
-HEIGHT, LOW = 320, 200
+HEIGHT, LOW, LEGEND = 320, 200, 80
 POINTS = 1000
 """A line of more points says no more on a screen and makes each look at a running job slower."""
 GB = 1024**3
@@ -24,7 +24,7 @@ def thinned(rows: Sequence[Row]) -> list[Row]:
 
 def loss_chart(steps: Sequence[Row]) -> alt.Chart:
     """Training loss by step."""
-    return _by_step(steps, {"loss": "loss"}, t("charts.loss"), ".3f", HEIGHT)
+    return _by_step(steps, {"loss": "loss"}, t("charts.loss"), ".3f", HEIGHT + LEGEND)
 
 
 def rate_chart(steps: Sequence[Row]) -> alt.Chart:
@@ -81,7 +81,7 @@ def recall_chart(epochs: Sequence[Row]) -> alt.Chart:
         for way in ("t2i", "i2t")
         for name in ("R@1", "R@5")
     ]
-    return _recall(rows, t("charts.recall"), columns=2)
+    return _recall(rows, t("charts.recall"), columns=2).properties(height=HEIGHT + LEGEND)
 
 
 def runs_chart(runs: Mapping[str, Sequence[Row]]) -> alt.Chart:
@@ -101,7 +101,7 @@ def _recall(rows: list[Row], title: str, *, columns: int) -> alt.Chart:
         .mark_line(point=True)
         .encode(
             x=alt.X("epoch:Q", title=t("charts.epoch"), axis=alt.Axis(tickMinStep=1, format="d")),
-            y=alt.Y("recall:Q", title=title, scale=alt.Scale(domain=[0, 100])),
+            y=alt.Y("recall:Q", title=title, scale=alt.Scale(zero=False, nice=True)),
             color=alt.Color("figure:N", title=None, sort=None, legend=alt.Legend(orient="top", columns=columns)),
             tooltip=["epoch", "figure", alt.Tooltip("recall:Q", format=".1f")],
         )
