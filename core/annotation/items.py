@@ -32,14 +32,14 @@ class Item:
     text: str = ""
 
 
-def items(suggestion: AnnotationValue, value: AnnotationValue) -> tuple[Item, ...]:
+def items(suggestion: AnnotationValue, value: AnnotationValue, beside: Beside | None = None) -> tuple[Item, ...]:
     """Every item of the suggestion: entities, relations, then the texts that are not empty.
 
     Entities of one class, folded name and type are one item; so are relations that say the same either way round.
     A relation's ends may have been renamed in the value: it is accepted when it stands between those. It is rejected
-    with an entity that it needs.
+    with an entity that it needs. ``beside`` is the two indexed, for whoever has that already.
     """
-    return tuple(_items(suggestion, Beside(suggestion, value)))
+    return tuple(_items(suggestion, beside or Beside(suggestion, value)))
 
 
 def accept(value: AnnotationValue, suggestion: AnnotationValue, key: str) -> AnnotationValue:

@@ -55,6 +55,8 @@ def rendered_all(value: AnnotationValue, field: TextField, text: str) -> tuple[t
 
     Where two overlap the longer one stands; of two that are the same span, the entity that comes first.
     """
+    if not text:
+        return ()
     found = ((entity.id, span) for entity in value.entities for span in rendered(entity, field, text))
     return _apart(found, len(text))
 

@@ -4,8 +4,9 @@ import pytest
 from playwright.sync_api import expect
 
 from core.annotation.items import items
+from core.annotation.provider import Reply
 from core.annotation.rules import OfflineRules
-from core.texts.annotation import Alternative, AnnotationValue, Entity, Status
+from core.texts.annotation import Alternative, AnnotationValue, Entity, Relation, Status
 from db.annotations import Annotations
 from db.home import Home
 from db.passages import Passages
@@ -357,6 +358,66 @@ def test_a_relation_is_built_by_picking_and_a_contradiction_is_seen(named, home)
     wait_for(home, passage, lambda a: len(a.value.relations) == 2)
     expect(page.locator(".songclip-desk .space .grave")).to_contain_text("cannot all be true")
     expect(page.locator(".songclip-desk svg .edge.bad")).to_have_count(2)
+
+
+def test_the_fields_of_a_relation_say_what_is_stored(named, home):
+    passage = seed(home, PLAIN)[0]
+    spans = {"德寿宫": (0, 3), "望仙桥": (4, 7), "秦太师": (11, 14)}
+    entities = tuple(Entity(f"e{n}", name, mentions=(span,)) for n, (name, span) in enumerate(spans.items(), 1))
+    value = AnnotationValue(entities=entities, relations=(Relation("e1", "east_of", "e2"),))
+    write(home, passage, value, who="甲")
+    page = open_desk(named, passage)
+
+    def cell(name):
+        return page.locator(f'.songclip-desk [data-field="relation-0-{name}"]')
+
+    expect(cell("object")).to_have_value("e2")
+    cell("object").focus()
+    cell("object").select_option("秦太师")
+    wait_for(home, passage, lambda a: a.value.relations[0].object == "e3")
+    cell("code").focus()
+    cell("code").select_option("inside")
+    wait_for(home, passage, lambda a: a.value.relations[0].code == "inside")
+    # What is refused does not stay on the screen as if it were stored.
+    cell("distance").fill("x" * 2000)
+    named.see("cannot be done")
+    expect(cell("distance")).to_have_value("")
+    cell("distance").fill("三十")
+    wait_for(home, passage, lambda a: a.value.relations[0].distance == "三十")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+z")
+    wait_for(home, passage, lambda a: a.value.relations[0].distance == "")
+    expect(cell("distance")).to_have_value("")
+
+
+def test_walking_and_deciding_draw_nothing_anew_but_what_has_changed(named, home):
+    """Of hundreds of rows and marks one changes with a key; a long passage is as quick as a short one only so."""
+    passage = seed(home, PLAIN)[0]
+    entities = (Entity("e1", "德寿宫", mentions=((0, 3),)), Entity("e2", "望仙桥", mentions=((4, 7),)))
+    write(home, passage, AnnotationValue(entities, (Relation("e1", "east_of", "e2"),)), who="甲")
+    db = home.open()
+    suggested = AnnotationValue((Entity("e1", "秦太师", kind="person", mentions=((11, 14),)), Entity("e2", "赐第")))
+    Suggestions(db).add(Passages(db).get(passage), Reply(suggested, "{}", "local", "m"))
+    page = open_desk(named, passage)
+
+    def drawn(script):
+        parts = ".row, .related tr, .space .node, .songclip-passage span"
+        return page.locator(f".songclip-desk :is({parts})").evaluate_all(f"(found) => found.{script}")
+
+    chosen = page.locator(".songclip-desk .row.chosen .name")
+    everything = drawn("map((one) => one.known = true).length")
+    page.keyboard.press("w")
+    expect(chosen).to_have_text("德寿宫")
+    page.keyboard.press("w")
+    expect(chosen).to_have_text("望仙桥")
+    expect(page.locator(".songclip-desk .node.chosen")).to_have_text("望仙桥")
+    page.keyboard.press(".")
+    expect(chosen).to_have_text("秦太师")
+    assert drawn("filter((one) => one.known).length") == everything == drawn("length")
+    page.keyboard.press("a")
+    expect(page.locator(".songclip-desk .row.ghost")).to_have_count(1)
+    # Its row and its mark are new.
+    assert drawn("filter((one) => one.known).length") == everything - 2 == drawn("length") - 2
 
 
 def test_the_name_is_asked_once_and_kept_by_the_browser(reader, home):

@@ -9,7 +9,7 @@ from workbench.components.desk.component import BUNDLE, read
 pytestmark = pytest.mark.e2e
 
 NAMES = "pieces lanes caretStops stopAfter stopBefore placeOf codePointsBefore drawMarked commandOf caretStep foresee"
-EXPORTED = [*NAMES.split(), "Outbox", "entityRows", "marksOf"]
+EXPORTED = [*NAMES.split(), "Outbox", "entityRows", "marksOf", "keep", "longChoice"]
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,59 @@ def test_a_character_and_its_variation_selector_are_one_step(run):
     stops = run("(text) => caretStops(text)", text)
     assert stops == [0, 2, 3, 4]
     assert run("(stops) => [stopAfter(stops, 0), stopBefore(stops, 2), stopAfter(stops, 4)]", stops) == [2, 0, 4]
+
+
+def test_a_mark_more_draws_its_own_characters_anew_and_no_others(run):
+    found = run(
+        """() => {
+            const root = document.getElementById("root");
+            const mark = (start, end, more) => ({ start, end, kind: "place", name: "x", ...more });
+            drawMarked(root, "德寿宫在望仙桥东", [mark(0, 3), mark(4, 7, { ghost: true })]);
+            const before = [...root.children];
+            const chosen = [mark(0, 3, { chosen: true }), mark(4, 7)];
+            drawMarked(root, "德寿宫在望仙桥东", chosen);
+            const after = [...root.children];
+            const same = after.map((span) => before.includes(span));
+            const seen = [same, after.map((span) => span.className), root.textContent];
+            drawMarked(root, "𠮷", []);
+            return [...seen, root.textContent];
+        }"""
+    )
+    assert found[0] == [True, True, False, True]
+    assert found[1:] == [["mark place chosen", "", "mark place", ""], "德寿宫在望仙桥东", "𠮷"]
+
+
+def test_rows_that_show_the_same_stay_and_stand_in_the_new_order(run):
+    found = run(
+        """() => {
+            const box = document.createElement("div");
+            const row = (text) => [text, () => Object.assign(document.createElement("p"), { textContent: text })];
+            keep(box, ["a", "b", "c", "d"].map(row));
+            const before = [...box.children];
+            keep(box, ["c", "a", "x", "d"].map(row));
+            const after = [...box.children];
+            keep(box, []);
+            return [after.map((one) => one.textContent), after.map((one) => before.indexOf(one)), box.children.length];
+        }"""
+    )
+    assert found == [["c", "a", "x", "d"], [2, 0, -1, 3], 0]
+
+
+def test_a_long_list_is_there_when_somebody_goes_to_it(run):
+    found = run(
+        """() => {
+            const many = () => ["e1", "e2", "e3"].map((id) => [id, `name of ${id}`]);
+            const list = (event) => {
+                const select = longChoice(many, "e2", "name of e2", () => {});
+                document.getElementById("root").replaceChildren(select);
+                const said = [select.options.length, select.selectedOptions[0].textContent];
+                event(select);
+                return [...said, select.options.length, select.value];
+            };
+            return [list((select) => select.focus()), list((select) => select.dispatchEvent(new Event("pointerdown")))];
+        }"""
+    )
+    assert found == [[1, "name of e2", 3, "e2"]] * 2
 
 
 def test_names_are_drawn_as_text(run):

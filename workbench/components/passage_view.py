@@ -33,7 +33,7 @@ export default function ({ data, parentElement }) {
 @cache
 def _component() -> Any:
     return st.components.v2.component(
-        "songclip_passage_view", css=read("marks.css"), js=read("spans.js") + _DRAW, isolate_styles=False
+        "songclip_passage_view", css=read("marks.css"), js=read("keeping.js", "spans.js") + _DRAW, isolate_styles=False
     )
 
 

@@ -11,7 +11,18 @@ from typing import Any
 import streamlit as st
 
 FOLDER = Path(__file__).parent
-BUNDLE = ("spans.js", "keys.js", "local.js", "passage.js", "panels.js", "texts.js", "frame.js", "desk.js")
+BUNDLE = (
+    "keeping.js",
+    "spans.js",
+    "keys.js",
+    "local.js",
+    "passage.js",
+    "panels.js",
+    "entities.js",
+    "texts.js",
+    "frame.js",
+    "desk.js",
+)
 STYLES = ("marks.css", "desk.css")
 
 

@@ -32,6 +32,7 @@ class Desk {
     this.picking = null;
     this.showRejected = false;
     this.choices = {};
+    this.drawn = new Map();
     this.vertical = remembered("vertical", "") === "1";
     this.lastClass = "place";
     this.lastRelation = "east_of";
@@ -47,7 +48,7 @@ class Desk {
     this.passage = new PassageView({
       select: () => {
         this.drawTools();
-        this.put("relations", () => drawRelations(this));
+        this.drawRelations();
       },
       choose: (chosen) => this.choose(chosen),
       move: (entity, span, to) => this.moveMention(entity, span, to),
@@ -55,10 +56,15 @@ class Desk {
     });
     const part = (name) => h(`div.${name}`);
     this.parts = Object.fromEntries(
-      ["bar", "notices", "tools", "inspector", "entities", "relations", "space", "last", "footer", "help"].map((name) => [name, part(name)]),
+      ["bar", "notices", "tools", "inspector", "entities", "relations", "related", "space", "last", "footer", "help"].map((name) => [name, part(name)]),
     );
+    this.rows = h("div.rows", { role: "list" });
+    // What is typed or chosen in a part stands on the screen before the server has said anything.
+    for (const [name, box] of Object.entries(this.parts)) {
+      for (const change of ["input", "change"]) box.addEventListener(change, () => this.drawn.delete(name));
+    }
     this.texts = TEXT_NAMES.map((name) => new TextBlock(name, this));
-    const { bar, notices, tools, inspector, entities, relations, space, last, footer, help } = this.parts;
+    const { bar, notices, tools, inspector, entities, relations, related, space, last, footer, help } = this.parts;
     help.hidden = true;
     // A click on no field gives the keyboard to the desk, not to the page around it.
     this.root.tabIndex = -1;
@@ -66,7 +72,7 @@ class Desk {
       bar,
       notices,
       h("div.columns", {}, h("div.left", {}, this.passage.box, tools, inspector), entities),
-      h("div.columns.lower", {}, relations, space),
+      h("div.columns.lower", {}, h("div", {}, relations, related), space),
       h("div.texts", {}, this.texts.map((text) => text.box)),
       last,
       footer,
@@ -161,6 +167,7 @@ class Desk {
     this.item = null;
     this.picking = null;
     this.choices = {};
+    this.rows.scrollTop = 0;
     const free = document.activeElement === document.body || document.activeElement === null;
     if (free) this.passage.text.focus({ preventScroll: true });
   }
@@ -443,17 +450,31 @@ class Desk {
     this.drawTools();
     this.put("entities", () => drawEntities(this));
     this.put("inspector", () => drawInspector(this));
-    this.put("relations", () => drawRelations(this));
-    this.put("space", () => drawSpace(this));
+    this.drawRelations();
+    this.put("space", () => drawSpace(this), [data.language, data.drawing, data.contradictions]);
     for (const text of this.texts) text.show(this);
     this.put("last", () => drawNote(this));
     this.put("footer", () => drawFooter(this));
-    this.put("help", () => drawHelp(this));
+    this.put("help", () => drawHelp(this), [data.language]);
+    this.drawChosen();
     return true;
   }
 
-  put(name, make) {
-    redraw(this.parts[name], make, this.passage.text);
+  // Draw a part; with `shows`, which is all that one sees of it, only when that has changed.
+  put(name, make, shows) {
+    const now = shows && JSON.stringify(shows);
+    if (now && this.drawn.get(name) === now) return;
+    this.drawn.delete(name);
+    if (redraw(this.parts[name], make, this.passage.text) && now) this.drawn.set(name, now);
+  }
+
+  // Rows, proposals and names of the drawing stay when another one is chosen.
+  drawChosen() {
+    for (const one of this.root.querySelectorAll("[data-entity], [data-item]")) {
+      const { entity, item } = one.dataset;
+      const chosen = item ? item === this.item : entity === this.chosen?.entity;
+      if (chosen !== one.classList.contains("chosen")) one.classList.toggle("chosen", chosen);
+    }
   }
 
   resolve(choices) {
@@ -468,6 +489,11 @@ class Desk {
 
   drawNotices() {
     this.put("notices", () => drawNotices(this));
+  }
+
+  drawRelations() {
+    this.put("relations", () => drawRelationsHead(this));
+    this.put("related", () => drawRelations(this), relationsShown(this));
   }
 
   drawTools() {

@@ -1,24 +1,26 @@
 // The parts of the desk around the passage, each drawn from what it shows; nothing here talks to the server.
 
-// Draw a part anew; a field in it that has the keyboard keeps it, and one that composes is left alone.
+// Draw a part anew; a field in it that has the keyboard keeps it, and one that composes is left alone: then the answer
+// is false.
 function redraw(box, children, otherwise) {
   const active = box.contains(document.activeElement) ? document.activeElement : null;
-  if (active?.composing) return;
+  if (active?.composing) return false;
   const field = active?.getAttribute("data-field");
   const at = active && "selectionStart" in active ? [active.selectionStart, active.selectionEnd] : null;
   const lists = [...box.querySelectorAll(".rows, .scroll")].map((one) => [one.scrollTop, one.scrollLeft]);
-  box.replaceChildren(...children());
+  place(box, children());
   [...box.querySelectorAll(".rows, .scroll")].forEach((one, index) => {
     [one.scrollTop, one.scrollLeft] = lists[index] ?? [0, 0];
   });
-  if (!active) return;
+  if (!active || box.contains(active)) return true;
   const again = field ? box.querySelector(`[data-field="${field}"]`) : null;
   if (!again) {
     otherwise.focus({ preventScroll: true });
-    return;
+    return true;
   }
   again.focus({ preventScroll: true });
   if (at && again.type === "text") again.setSelectionRange(...at);
+  return true;
 }
 
 // An element: h("button.small", { onclick }, "text", child). Text is always text, never HTML.
@@ -46,13 +48,26 @@ function button(label, onclick, { key, kind = "", title, disabled = false, press
 }
 
 function choice(options, value, onchange, properties = {}) {
+  const select = h("select", { onchange: (event) => onchange(event.target.value), ...properties });
+  offer(select, options, value);
+  return select;
+}
+
+function offer(select, options, value) {
   const known = options.some(([code]) => code === value);
   const list = known ? options : [[value, value || "—"], ...options];
-  const select = h(
-    "select",
-    { onchange: (event) => onchange(event.target.value), ...properties },
-    list.map(([code, label]) => h("option", { value: code, selected: code === value }, label)),
-  );
+  select.replaceChildren(...list.map(([code, label]) => h("option", { value: code, selected: code === value }, label)));
+}
+
+// A choice among many, which are listed when somebody goes there: hundreds of names in each of a hundred rows are more
+// than a browser draws in a second.
+function longChoice(options, value, label, onchange, properties = {}) {
+  const select = choice([[value, label]], value, onchange, properties);
+  const fill = () => {
+    if (select.options.length === 1) offer(select, options(), value);
+  };
+  select.addEventListener("pointerdown", fill);
+  select.addEventListener("focus", fill);
   return select;
 }
 
@@ -76,103 +91,6 @@ function whileTyping(field, onedit) {
   });
 }
 
-const STATE_SIGNS = { accepted: "✓", edited: "≠", rejected: "✗", undecided: "?" };
-
-function firstMention(entity) {
-  return entity.mentions.length ? entity.mentions[0][0] : Infinity;
-}
-
-// The scholar's entities and the suggested ones in the order of the text, as rows.
-function entityRows(value, items) {
-  const about = new Map();
-  const open = [];
-  for (const item of items) {
-    if (item.part !== "entity") continue;
-    if (item.of) about.set(item.of, [...(about.get(item.of) ?? []), item]);
-    else open.push(item);
-  }
-  const rows = value.entities.map((entity) => ({ entity, items: about.get(entity.id) ?? [], at: firstMention(entity) }));
-  for (const item of open) rows.push({ item, at: firstMention(item.entity) });
-  return rows.sort((a, b) => a.at - b.at);
-}
-
-function drawEntities(desk) {
-  const { value, data, say, act } = desk;
-  const rows = entityRows(value, data.items).filter((row) => !row.item || row.item.state !== "rejected" || desk.showRejected);
-  const hidden = data.items.filter((item) => item.part === "entity" && item.state === "rejected").length;
-  return [
-    h(
-      "div.heading",
-      {},
-      h("h3", {}, say("entities"), h("span.count", {}, String(value.entities.length))),
-      hidden
-        ? button(say("rejected_count", { count: hidden }), () => desk.toggleRejected(), { kind: "quiet", pressed: desk.showRejected })
-        : null,
-    ),
-    rows.length
-      ? h("div.rows", { role: "list" }, rows.map((row) => (row.item ? suggestedRow(desk, row.item) : entityRow(desk, row))))
-      : h("p.empty", {}, say("no_entities")),
-  ];
-
-  function entityRow(_, { entity, items }) {
-    const chosen = desk.chosen?.entity === entity.id;
-    const findings = data.findings.filter((finding) => finding.where === entity.id);
-    const item = items[0];
-    const row = h(
-      `div.row.${entity.kind}${chosen ? ".chosen" : ""}`,
-      { role: "listitem", onclick: () => desk.chooseEntity(entity.id), "data-entity": entity.id },
-      h("span.name", {}, entity.name),
-      h("span.type", {}, entity.kind === "place" ? typeName(data, entity.type) : say(`class_${entity.kind}`)),
-      h("span.count", { title: say("mentions") }, String(entity.mentions.length)),
-      entity.certainty === "certain" ? null : h("span.doubt", {}, say(`certainty_${entity.certainty}`)),
-      item
-        ? h(`span.state.${item.state}`, { title: say(`state_${item.state}`) + (item.says ? `: ${item.says}` : "") }, STATE_SIGNS[item.state])
-        : null,
-      findings.length ? h("span.warn", { title: findings.map((finding) => finding.text).join("\n") }, "⚠") : null,
-    );
-    if (item?.state === "edited") {
-      row.append(
-        h("span.says", {}, item.says),
-        button("↩", () => act({ do: "accept", key: item.key }), { kind: "small", title: say("take_suggestion") }),
-      );
-    }
-    return row;
-  }
-}
-
-function suggestedRow(desk, item) {
-  const { data, say, act } = desk;
-  const { entity } = item;
-  return h(
-    `div.row.ghost.${entity.kind}${desk.item === item.key ? ".chosen" : ""}`,
-    { role: "listitem", onclick: () => desk.chooseItem(item.key), "data-item": item.key },
-    h("span.name", {}, entity.name),
-    h("span.type", {}, entity.kind === "place" ? typeName(data, entity.type) : say(`class_${entity.kind}`)),
-    h("span.count", { title: say("mentions") }, String(entity.mentions.length)),
-    decideButtons(item, say, act),
-  );
-}
-
-function decideButtons(item, say, act) {
-  if (item.state === "rejected") {
-    return h(
-      "span.decide",
-      {},
-      button("↶", () => act({ do: "undecide", key: item.key }), { kind: "small", title: say("undecide") }),
-    );
-  }
-  return h(
-    "span.decide",
-    {},
-    button("✓", () => act({ do: "accept", key: item.key }), { kind: "small.accept", title: `${say("accept")} [a]` }),
-    button("✗", () => act({ do: "reject", key: item.key }), { kind: "small.reject", title: `${say("reject")} [x]` }),
-  );
-}
-
-function typeName(data, code) {
-  return data.types.find(([known]) => known === code)?.[1] ?? code;
-}
-
 function drawInspector(desk) {
   const { value, data, say, act, type } = desk;
   const entity = value.entities.find((one) => one.id === desk.chosen?.entity);
@@ -181,7 +99,7 @@ function drawInspector(desk) {
   const typed = (field) => (text) => type({ do: "set_entity", entity: entity.id, field, value: text });
   const field = (name, control) => h("label", {}, h("span", {}, say(name)), control);
   const { span } = desk.chosen;
-  const others = value.entities.filter((one) => one.id !== entity.id).map((one) => [one.id, one.name]);
+  const others = () => [["", say("merge_into")], ...desk.value.entities.filter((one) => one.id !== entity.id).map((one) => [one.id, one.name])];
   return [
     h(
       "div.fields",
@@ -204,17 +122,36 @@ function drawInspector(desk) {
       desk.span ? button(say("add_mention"), () => act({ do: "add_mention", entity: entity.id, span: desk.span })) : null,
       span ? button(say("remove_mention"), () => desk.run("remove_mention"), { key: "Ctrl+Del" }) : null,
       button(say("relate"), () => desk.run("relate"), { key: "r" }),
-      others.length
-        ? choice([["", say("merge_into")], ...others], "", (into) => into && act({ do: "merge_entity", entity: entity.id, into }), { "data-field": "merge" })
+      value.entities.length > 1
+        ? longChoice(others, "", say("merge_into"), (into) => into && act({ do: "merge_entity", entity: entity.id, into }), { "data-field": "merge" })
         : null,
       button(say("remove_entity"), () => desk.run("remove_entity"), { key: "Ctrl+Shift+Del", kind: "danger" }),
     ),
   ];
 }
 
+// All that is seen of the relations' table; it is drawn anew when that has changed.
+function relationsShown({ value, data, span, showRejected }) {
+  const ends = new Set(value.relations.flatMap((relation) => [relation.subject, relation.object]));
+  const names = value.entities.filter((entity) => ends.has(entity.id)).map((entity) => [entity.id, entity.name]);
+  const items = data.items.filter((item) => item.part === "relation");
+  const findings = data.findings.filter((finding) => finding.where.startsWith("relation:"));
+  return [data.language, data.text_id, value.relations, names, items, findings, Boolean(span), showRejected];
+}
+
+function drawRelationsHead(desk) {
+  const { value, chosen, say } = desk;
+  const add = value.entities.length
+    ? button(say("add_relation"), () => desk.run("relate"), { key: "r", disabled: !chosen?.entity, title: say("relate_hint") })
+    : null;
+  return [h("div.heading", {}, h("h3", {}, say("relations"), h("span.count", {}, String(value.relations.length))), add)];
+}
+
 function drawRelations(desk) {
   const { value, data, say, act, type } = desk;
-  const names = value.entities.map((entity) => [entity.id, entity.name]);
+  const { span } = desk;
+  const names = () => desk.value.entities.map((entity) => [entity.id, entity.name]);
+  const called = new Map(value.entities.map((entity) => [entity.id, entity.name]));
   const open = data.items.filter((item) => item.part === "relation" && item.state !== "accepted" && (item.state !== "rejected" || desk.showRejected));
   const heads = ["subject", "relation", "object", "distance", "unit", "evidence", "certainty", "note", ""];
   const rows = value.relations.map((relation, index) => {
@@ -226,16 +163,16 @@ function drawRelations(desk) {
     return h(
       `tr${findings.some((finding) => finding.grave) ? ".grave" : ""}`,
       { "data-relation": index },
-      h("td", {}, choice(names, relation.subject, set("subject"), key("subject"))),
-      h("td", {}, choice(data.relations, relation.code, set("code"), key("code"))),
-      h("td", {}, choice(names, relation.object, set("object"), key("object"))),
+      h("td", {}, longChoice(names, relation.subject, called.get(relation.subject), set("subject"), key("subject"))),
+      h("td", {}, longChoice(() => data.relations, relation.code, relationName(data, relation.code), set("code"), key("code"))),
+      h("td", {}, longChoice(names, relation.object, called.get(relation.object), set("object"), key("object"))),
       h("td.narrow", {}, line(relation.distance, typed("distance"), key("distance"))),
       h("td.narrow", {}, line(relation.unit, typed("unit"), { list: undefined, ...key("unit") })),
       h(
         "td.evidence",
         {},
         h("span", { lang: "zh" }, relation.evidence ? data.characters.slice(...relation.evidence).join("") : "—"),
-        desk.span
+        span
           ? button("⇤", () => act({ do: "set_relation", index, was, field: "evidence", value: desk.span }), { kind: "small", title: say("use_selection") })
           : null,
       ),
@@ -251,7 +188,7 @@ function drawRelations(desk) {
   });
   const suggested = open.map((item) =>
     h(
-      `tr.ghost${desk.item === item.key ? ".chosen" : ""}`,
+      "tr.ghost",
       { onclick: () => desk.chooseItem(item.key), "data-item": item.key },
       h("td", {}, item.subject),
       h("td", {}, relationName(data, item.relation.code)),
@@ -264,16 +201,10 @@ function drawRelations(desk) {
       h("td", {}, decideButtons(item, say, act)),
     ),
   );
-  const add = value.entities.length
-    ? button(say("add_relation"), () => desk.run("relate"), { key: "r", disabled: !desk.chosen?.entity, title: say("relate_hint") })
-    : null;
   const table = rows.length || suggested.length
     ? h("table", {}, h("thead", {}, h("tr", {}, heads.map((head) => h("th", {}, head ? say(head) : "")))), h("tbody", {}, rows, suggested))
     : h("p.empty", {}, say("no_relations"));
-  return [
-    h("div.heading", {}, h("h3", {}, say("relations"), h("span.count", {}, String(rows.length))), add),
-    h("div.scroll", {}, table),
-  ];
+  return [h("div.scroll", {}, table)];
 }
 
 function relationName(data, code) {
@@ -315,7 +246,7 @@ function drawSpace(desk) {
   }
   for (const node of nodes) {
     const [x, y] = place.get(node.id);
-    const group = svg("g", { class: `node${desk.chosen?.entity === node.id ? " chosen" : ""}` });
+    const group = svg("g", { class: "node", "data-entity": node.id });
     const long = broad(node.name);
     const name = svg("text", { x, y: y + 5 });
     name.textContent = node.name;

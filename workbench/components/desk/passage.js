@@ -87,9 +87,14 @@ class PassageView {
   }
 
   show(text, marks, vertical, chosen) {
-    const drawn = JSON.stringify([text, marks, vertical]);
+    const drawn = JSON.stringify([text, marks.map(({ chosen: _, ...mark }) => mark), vertical]);
     this.chosen = chosen;
-    if (drawn !== this.drawn) {
+    if (drawn === this.drawn) {
+      marks.forEach((mark, index) => {
+        this.marks[index].chosen = mark.chosen;
+      });
+      drawChosen(this.text);
+    } else {
       const other = text !== this.shown;
       const kept = selectedSpan(this.text);
       this.drawn = drawn;

@@ -125,23 +125,43 @@ function drawMarked(root, text, marks, { vertical = false } = {}) {
   const characters = codePoints(text);
   const laneOf = lanes(marks);
   const lane = new Map(marks.map((mark, index) => [mark, laneOf[index]]));
-  root.replaceChildren(
-    ...pieces(characters.length, marks).map((piece) => {
-      const span = document.createElement("span");
-      span.textContent = characters.slice(piece.start, piece.end).join("");
-      if (piece.marks.length) {
-        const inner = piece.marks.reduce((a, b) => (b.end - b.start < a.end - a.start ? b : a));
-        const names = ["mark", inner.kind];
-        if (piece.marks.length > 1) names.push("nested");
-        if (piece.marks.every((mark) => mark.ghost)) names.push("ghost");
-        if (piece.marks.some((mark) => mark.chosen)) names.push("chosen");
-        span.className = names.join(" ");
-        span.title = piece.marks.map((mark) => mark.name).join("\n");
-        drawLines(span, piece, lane, vertical);
-      }
-      return span;
+  const found = pieces(characters.length, marks);
+  keep(
+    root,
+    found.map((piece) => {
+      const words = characters.slice(piece.start, piece.end).join("");
+      const lines = piece.marks.map((mark) => [mark.kind, mark.ghost, mark.doubt, mark.name, lane.get(mark), mark.end === piece.end]);
+      return [JSON.stringify([piece.start, words, lines, vertical]), () => drawPiece(piece, words, lane, vertical)];
     }),
   );
+  const spans = [...root.children];
+  found.forEach((piece, index) => {
+    spans[index].marks = piece.marks;
+  });
+  drawChosen(root);
+}
+
+function drawPiece(piece, words, lane, vertical) {
+  const span = document.createElement("span");
+  span.textContent = words;
+  if (piece.marks.length) {
+    const inner = piece.marks.reduce((a, b) => (b.end - b.start < a.end - a.start ? b : a));
+    const names = ["mark", inner.kind];
+    if (piece.marks.length > 1) names.push("nested");
+    if (piece.marks.every((mark) => mark.ghost)) names.push("ghost");
+    span.className = names.join(" ");
+    span.title = piece.marks.map((mark) => mark.name).join("\n");
+    drawLines(span, piece, lane, vertical);
+  }
+  return span;
+}
+
+// Show which of the marks are chosen now.
+function drawChosen(root) {
+  for (const span of root.children) {
+    const chosen = span.marks.some((mark) => mark.chosen);
+    if (chosen !== span.classList.contains("chosen")) span.classList.toggle("chosen", chosen);
+  }
 }
 
 function drawLines(span, { marks, end }, lane, vertical) {

@@ -34,7 +34,7 @@ class TextBlock {
     if (text === data.value[this.name]) {
       this.mark(text, data.highlights[this.name] ?? [], value, chosen);
     } else {
-      this.under.replaceChildren();
+      drawMarked(this.under, "", []);
     }
     const stale = data.stale[this.name];
     const item = data.items.find((one) => one.part === this.name);
@@ -65,7 +65,7 @@ class TextBlock {
     if (item && (item.state === "undecided" || item.state === "edited" || (item.state === "rejected" && desk.showRejected))) {
       parts.push(
         h(
-          `div.proposal.${item.state}${desk.item === item.key ? ".chosen" : ""}`,
+          `div.proposal.${item.state}`,
           { onclick: () => desk.chooseItem(item.key), "data-item": item.key },
           h("p", { lang: this.name === "english" ? "en" : "zh" }, item.text),
           h(
@@ -126,6 +126,10 @@ class TextBlock {
   }
 
   fit() {
+    const { field } = this;
+    const fitted = `${field.clientWidth} ${field.value}`;
+    if (fitted === this.fitted && field.scrollHeight <= field.clientHeight) return;
+    this.fitted = fitted;
     this.field.style.height = "auto";
     this.field.style.height = `${Math.max(96, this.field.scrollHeight + 2)}px`;
     this.under.style.height = this.field.style.height;

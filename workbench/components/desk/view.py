@@ -128,6 +128,7 @@ def desk_data(
             {"id": row.id, "text": t("desk.set_aside", who=row.who, at=local_time(row.at))}
             for row in Annotations(db).unmerged(passage.id)
         ],
+        "language": language,
         "strings": _strings(language),
         **_lists(language),
     }
@@ -167,7 +168,7 @@ def _relation(relation: Any) -> dict[str, Any]:
 def _items(suggested: AnnotationValue, value: AnnotationValue) -> list[dict[str, Any]]:
     beside = Beside(suggested, value)
     names = {entity.id: entity.name for entity in suggested.entities}
-    return [_item(item, beside, names) for item in items(suggested, value)]
+    return [_item(item, beside, names) for item in items(suggested, value, beside)]
 
 
 def _item(item: Item, beside: Beside, names: Mapping[str, str]) -> dict[str, Any]:
