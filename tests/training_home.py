@@ -1,5 +1,10 @@
 """A small painted dataset with a valid split in a home, for tests of training and its pages."""
 
+import io
+
+import numpy as np
+from PIL import Image
+
 from core.demo.worlds import training_world
 from core.progress import Silent
 from core.texts.annotation import Status
@@ -17,16 +22,28 @@ SCENES = 16
 PARAMS = {"name": "lake", "statuses": ["approved"], "kinds": ["original"], "valid": 0.4, "test": 0.0, "seed": 0}
 
 
-def fill(home: Home, **changed: object) -> None:
-    """Paint the pictures, approve their passages and build the dataset ``lake``; ``changed`` goes over its settings."""
+def fill(home: Home, scenes: int = SCENES, *, painted: bool = True, **changed: object) -> None:
+    """Paint the pictures, approve their passages and build the dataset ``lake``; ``changed`` goes over its settings.
+
+    Pictures that are not ``painted`` are coloured squares: many of them are made in a moment.
+    """
     db = home.open()
-    world = training_world(SCENES, 3)
+    world = training_world(scenes, 3)
     ids = Passages(db).add([NewPassage("示例", "", item.passage) for item in world]).ids
-    images = [add_picture(home, db, f"{n}.jpg", item.jpeg(), {"title": f"画{n}"})[0] for n, item in enumerate(world)]
+    files = [item.jpeg() if painted else squares(n) for n, item in enumerate(world)]
+    images = [add_picture(home, db, f"{n}.jpg", file, {"title": f"画{n}"})[0] for n, file in enumerate(files)]
     Pairs(db).add([(passage, image.id, "") for passage, image in zip(ids, images, strict=True)], who="test")
     for passage, item in zip(ids, world, strict=True):
         Annotations(db).save(passage, item.reference, Status.APPROVED, version=0, who="test", why="approved")
     rebuild(home, **changed)
+
+
+def squares(number: int) -> bytes:
+    """A JPEG of 9 × 9 squares, of other colours for each number."""
+    colours = np.random.default_rng(number).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(colours).resize((112, 112), Image.Resampling.NEAREST).save(out, "JPEG")
+    return out.getvalue()
 
 
 def rebuild(home: Home, **changed: object) -> None:

@@ -108,6 +108,11 @@ def train(
     with capped(model.device, config.memory_gb):
         try:
             return run.go(resume, micro_batch)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            release(model.device)
+            raise ModelError("memory_too_small", device=model.device) from error
         finally:
             seed_dropout(model.clip, "vision", None)
             seed_dropout(model.clip, "text", None)
@@ -229,7 +234,7 @@ class _Run:
         loss = self._gradients(epoch, batch)
         if not math.isfinite(loss):
             raise ModelError("training_diverged", step=state.step, epoch=epoch)
-        gradient = self._move(rate)
+        gradient = apply_step(self.model, self.optimizer, self.scaler, rate, config.clip_norm)
         took = time.perf_counter() - began
         state.step, state.step_in_epoch = state.step + 1, state.step_in_epoch + 1
         state.loss_sum, state.seconds = state.loss_sum + loss, state.seconds + took
@@ -266,19 +271,10 @@ class _Run:
 
         loss, fitted = guarded(attempt, state.micro_batch, device)
         if fitted != state.micro_batch:
-            log.warning("Memory ran out with %d pictures at a time; now %d.", state.micro_batch, fitted)
+            log.warning("From step %d on %d pictures at a time, not %d.", state.step + 1, fitted, state.micro_batch)
             state.note("micro_batch", state.micro_batch, fitted)
             state.micro_batch = fitted
         return loss
-
-    def _move(self, rate: float) -> float:
-        try:
-            return apply_step(self.model, self.optimizer, self.scaler, rate, self.config.clip_norm)
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
-            release(self.model.device)
-            raise ModelError("memory_too_small", device=self.model.device) from error
 
     def _save_last(self) -> None:
         self.saved_at = time.monotonic()

@@ -5,7 +5,9 @@ smaller machine gives the same result later.
 """
 
 import contextlib
+import ctypes
 import gc
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -31,8 +33,12 @@ _CARD_SHARE = 0.95
 """Of the free memory of a card: the allocator's blocks and the driver want some."""
 _BACKWARD = 1.3
 """What a backward pass takes beside the kept activations."""
+_ONE_DNN = ("could not create a primitive", "could not create a memory object")
+"""All that oneDNN says when the host has no memory for its code or its buffers."""
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 def is_cuda(device: str) -> bool:
@@ -45,7 +51,9 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     text = str(error)
-    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "ALLOC_FAILED" in text)
+    return isinstance(error, RuntimeError) and (
+        "can't allocate memory" in text or "ALLOC_FAILED" in text or text in _ONE_DNN
+    )
 
 
 def release(device: str) -> None:
@@ -53,6 +61,9 @@ def release(device: str) -> None:
     gc.collect()
     if is_cuda(device):
         torch.cuda.empty_cache()
+    elif sys.platform == "linux":
+        with contextlib.suppress(AttributeError):  # no glibc: nothing to give back by hand
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def guarded(attempt: Callable[[int], T], micro_batch: int, device: str) -> tuple[T, int]:
@@ -67,6 +78,7 @@ def guarded(attempt: Callable[[int], T], micro_batch: int, device: str) -> tuple
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
+            log.warning("Memory ran out with %d pictures at a time: %s", micro_batch, str(error).partition("\n")[0])
         # outside the handler, whose traceback would keep the failed attempt's tensors alive
         release(device)
         if micro_batch == 1:
