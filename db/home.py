@@ -119,6 +119,22 @@ class Home:
         row = db.execute("SELECT value FROM home WHERE key = 'kind'").fetchone()
         return str(row[0]) if row else ""
 
+    def begun(self) -> bool:
+        """Whether somebody's project stands here, or the demo's: a command that looked for one leaves an empty home.
+
+        A database that cannot be opened is somebody's; whoever opens it is told what is wrong.
+        """
+        if not self.exists():
+            return False
+        try:
+            db = self.open()
+        except StorageError:
+            return True
+        try:
+            return bool(self.marker(db))
+        finally:
+            db.conn.close()
+
     def mark(self, db: Database, kind: str) -> None:
         """Say for ever whose home this is; raises StorageError when it is the other kind already."""
         with transaction(db):

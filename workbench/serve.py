@@ -94,7 +94,7 @@ def _end(children: "dict[str, subprocess.Popen[bytes]]") -> None:
 
 
 def serve(home: Home, settings: Settings, *, own: Path | None, say: Callable[[str, Path], None], browser: bool) -> None:
-    """Run until interrupted. With ``own``, move there once a project exists in it.
+    """Run until interrupted. With ``own``, move there once somebody has begun a project in it.
 
     Raises InputError when the port is taken or the address would open the app to others.
     """
@@ -112,7 +112,7 @@ def serve(home: Home, settings: Settings, *, own: Path | None, say: Callable[[st
                 webbrowser.open(url)
         while True:
             time.sleep(0.5)
-            if own and Home(own).exists():
+            if own and Home(own).begun():
                 # The browser that asked still loads what will bring it back afterwards.
                 time.sleep(MOVE_SECONDS)
                 home, own = Home(own), None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
+from db.home import Home
 
 HOME_VARIABLE = "SONGCLIP_HOME"
 DEFAULT_HOME = Path("clip_data")
@@ -76,7 +77,7 @@ def _typed(name: str, value: Any, where: str) -> Any:
 
 
 def default_home() -> Path:
-    """The home that ``songclip run`` opens: SONGCLIP_HOME, else clip_data when it exists, else the demo's."""
+    """The home that commands work on: SONGCLIP_HOME, else clip_data."""
     if os.environ.get(HOME_VARIABLE):
         return Path(os.environ[HOME_VARIABLE])
     return DEFAULT_HOME
@@ -85,6 +86,4 @@ def default_home() -> Path:
 def home_to_run() -> Path:
     """Like :func:`default_home`, but the demo home while nobody has begun a project of their own."""
     chosen = default_home()
-    if HOME_VARIABLE in os.environ or (chosen / "songclip.db").is_file():
-        return chosen
-    return DEMO_HOME
+    return chosen if HOME_VARIABLE in os.environ or Home(chosen).begun() else DEMO_HOME

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
+from db.home import Home
 from workbench.settings import NAMES, Settings, default_home, home_to_run, load_settings
 
 
@@ -81,6 +82,9 @@ def test_which_home_is_opened(tmp_path, monkeypatch):
     assert (default_home(), home_to_run()) == (Path("clip_data"), Path("demo_data"))
     Path("clip_data").mkdir()
     Path("clip_data", "songclip.db").touch()
+    assert home_to_run() == Path("demo_data"), "nobody has put anything into it"
+    home = Home(Path("clip_data"))
+    home.mark(home.open(), "person")
     assert home_to_run() == Path("clip_data")
     monkeypatch.setenv("SONGCLIP_HOME", "elsewhere")
     assert default_home() == home_to_run() == Path("elsewhere")

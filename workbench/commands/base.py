@@ -16,7 +16,7 @@ from typing import Any
 import click
 from sqlite_utils import Database
 
-from core.errors import SongclipError, Stopped
+from core.errors import NotFoundError, SongclipError, Stopped
 from db.home import Home
 from db.refusals import refusal
 from workbench.i18n import Language, environment_language, explain, translate
@@ -87,7 +87,10 @@ def command(group: click.Group, name: str) -> Callable[[Callable[..., Answer | N
             except SongclipError as error:
                 context.open_log()
                 logger.warning("%s: %s", name, error.code)
-                click.echo(one_line(explain(error, context.language)), err=True)
+                line = explain(error, context.language)
+                if isinstance(error, NotFoundError) and not context.home.begun():
+                    line += " " + context.say("run.empty_home", path=context.home.path)
+                click.echo(one_line(line), err=True)
                 sys.exit(1)
             except Exception as error:  # the end of the line: the log has it, the screen a sentence
                 context.open_log()
