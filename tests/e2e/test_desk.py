@@ -1,5 +1,8 @@
 """The review desk in a real browser: marking, typing through an input method, autosave, two people, undo."""
 
+import os
+import signal
+
 import pytest
 from playwright.sync_api import expect
 
@@ -418,6 +421,29 @@ def test_walking_and_deciding_draw_nothing_anew_but_what_has_changed(named, home
     expect(page.locator(".songclip-desk .row.ghost")).to_have_count(1)
     # Its row and its mark are new.
     assert drawn("filter((one) => one.known).length") == everything - 2 == drawn("length") - 2
+
+
+def test_what_is_typed_of_one_entity_while_another_is_made_is_kept_with_its_own(named, home, server):
+    passage = seed(home, PLAIN)[0]
+    write(home, passage, AnnotationValue((Entity("e1", "望仙桥", mentions=((4, 7),)),)), who="甲")
+    page = open_desk(named, passage)
+    note = page.locator('.songclip-desk .inspector [data-field="note"]')
+    select(page, 0, 3)
+    os.killpg(server.process.pid, signal.SIGSTOP)  # the answer is on its way for as long as it takes
+    try:
+        page.keyboard.press("1")
+        page.locator(".songclip-desk .row .name", has_text="望仙桥").click()
+        note.click()
+        page.keyboard.type("待考")
+    finally:
+        os.killpg(server.process.pid, signal.SIGCONT)
+    expect(page.locator(".songclip-desk .row", has_text="德寿宫")).to_be_visible()
+    page.keyboard.type("，见卷八")
+    expect(page.locator(".songclip-desk .row.chosen .name")).to_have_text("望仙桥")
+    expect(note).to_have_value("待考，见卷八")
+    bridge, palace = wait_for(home, passage, lambda a: a.value.entities[0].note.endswith("卷八")).value.entities
+    assert (bridge.name, bridge.note) == ("望仙桥", "待考，见卷八")
+    assert (palace.name, palace.note) == ("德寿宫", "")
 
 
 def test_the_name_is_asked_once_and_kept_by_the_browser(reader, home):

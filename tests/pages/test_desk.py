@@ -370,6 +370,21 @@ def test_what_was_set_aside_is_offered_and_merged(desk_at):
     assert desk.stored.value.english == "from the file" and not shown["unmerged"]
 
 
+def test_late_words_at_a_passage_are_acknowledged_however_many_were_visited_since(desk_at, filled):
+    texts = [NewPassage("梦粱录", "卷九", f"第{number}段。") for number in range(11)]
+    desk = desk_at(1)
+    first = desk.begin
+    desk.act({"do": "set_note", "value": "early"})
+    for passage_id in Passages(filled.open()).add(texts).ids:
+        desk.act({"do": "go", "to": passage_id})
+        desk.act({"do": "set_note", "value": "x"})
+    assert first["sitting"] not in desk.data["heard"], "the acknowledgements of the last sittings only"
+    desk.begin = first
+    desk.send([{"do": "set_note", "value": "late", "n": 3}])
+    assert desk.stored.value.note == "late"
+    assert desk.data["heard"][first["sitting"]] == 3, "or the browser would send it for ever"
+
+
 def test_a_locked_database_loses_and_doubles_nothing(desk_at, monkeypatch):
     """What could not be saved is not acknowledged: the browser sends it again, and then it is done once."""
     desk = desk_at(2)

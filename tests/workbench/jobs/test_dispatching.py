@@ -6,6 +6,7 @@ import pytest
 from filelock import FileLock
 
 from core.records import JobState
+from db.connection import transaction
 from db.passages import Passages
 from workbench.jobs.dispatching import Dispatcher, is_dispatching
 from workbench.jobs.running import is_alive, submit
@@ -96,6 +97,21 @@ def test_a_real_kind_from_end_to_end(home, db, jobs, dispatcher, until):
     assert jobs.get(job.id).state is JobState.DONE
     assert jobs.get(job.id).result["done"] == 1
     assert Passages(db).status_counts()["suggested"] == 1
+
+
+def test_a_database_that_is_locked_for_long_does_not_end_the_dispatcher(home, jobs, until, monkeypatch, caplog):
+    monkeypatch.setattr("db.connection.BUSY_SECONDS", 0.05)
+    ended = threading.Event()
+    worker = threading.Thread(target=lambda: Dispatcher(home).run(ended), daemon=True)
+    worker.start()
+    until(lambda: is_dispatching(home))
+    with transaction(jobs.db):
+        until(lambda: caplog.text.count("the dispatcher waits") > 1)
+        job = submit(home, jobs, "steps", {"total": 1})
+        assert worker.is_alive()
+    until(lambda: jobs.get(job.id).state is JobState.DONE)
+    ended.set()
+    worker.join()
 
 
 def test_one_dispatcher_a_home(home, jobs, until):
