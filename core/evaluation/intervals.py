@@ -63,8 +63,8 @@ def mean_interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of the mean of ``values`` [q], whole groups drawn together (Efron 1979).
 
-    Where all values are equal the bootstrap would claim certainty; then Wilson's interval stretched over
-    ``bounds``, the range that a value can have, is given.
+    Where all values are equal the bootstrap would claim certainty; then as large a share as Wilson's interval allows
+    of what was not seen may lie at either of the ``bounds``, the range that a value can have.
     """
     values = np.asarray(values, dtype=np.float64)
     low, high = bounds
@@ -74,9 +74,8 @@ def mean_interval(
     sums, sizes = np.bincount(member, weights=values), np.bincount(member)
     count = len(sums)
     if count == 1 or np.ptp(values) == 0:
-        share = (float(values.mean()) - low) / (high - low)
-        below, above = wilson(share * count, count, level)
-        return low + below * (high - low), low + above * (high - low)
+        mean, unseen = float(values.mean()), wilson(0, count, level)[1]
+        return mean - (mean - low) * unseen, mean + (high - mean) * unseen
     generator = np.random.default_rng(seed)
     means = np.empty(resamples)
     for index in range(resamples):

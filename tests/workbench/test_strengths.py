@@ -21,7 +21,7 @@ from tests.tuned_home import OTHERS, PARAMS, tuned_home
 from workbench.jobs.running import run_in_foreground
 from workbench.tasks import strengths
 from workbench.tasks.datasets import build
-from workbench.tasks.evaluating import measure
+from workbench.tasks.evaluating import check_unseen, measure
 from workbench.tasks.images import add_picture
 from workbench.tasks.strengths import (
     GENERAL,
@@ -53,11 +53,12 @@ def test_along_the_line_lie_the_figures_of_evaluate(tuned, method):
     found = measurements(home, db, runs[method])["far"]
     assert [row["strength"] for row in found["along"]] == AT
     assert found["tuned"]["split"] == "test" and found["untouched"]["dataset"] == "far"
+    assert found["asked"] == "original"
     assert len(Evaluations(db).all()) == before, "the figures of the models stay what they are"
     for row in found["along"]:
         model = {"model": "mini"} if row["strength"] == 0 else {"run": runs[method], "strength": row["strength"]}
         direct = measure(home, db, "lake", **model, progress=Silent())
-        assert (row["tuned"]["t2i"], row["tuned"]["i2t"]) == (direct["t2i"], direct["i2t"])
+        assert row["tuned"]["t2i"] == direct["kinds"]["original"], "the words of the sources ask"
     first, last = found["along"][0], found["along"][-1]
     assert first["tuned"]["t2i"] != last["tuned"]["t2i"]
     for name in ("tuned", "untouched"):
@@ -70,7 +71,7 @@ def test_an_untouched_dataset_is_measured_whole(tuned):
     home, db, runs = tuned
     found = measure_along(home, db, runs["lora"], "far", Silent())
     assert found["along"][0]["untouched"]["t2i"]["gallery"] == OTHERS
-    assert found["along"][0]["untouched"]["t2i"]["queries"] == 2 * OTHERS
+    assert found["along"][0]["untouched"]["t2i"]["queries"] == OTHERS
     alone = [measure(home, db, "far", split=split, model="mini", progress=Silent()) for split in ("train", "test")]
     assert all(part["gallery"] < OTHERS for part in alone)
 
@@ -209,3 +210,22 @@ def test_a_dataset_built_anew_is_not_what_the_run_was_tuned_for(home, db, own):
     with pytest.raises(InputError) as error:
         split_for(db, own)
     assert error.value.code == "run_other_build"
+
+
+def test_a_run_is_not_examined_in_what_it_learned_under_another_name(home, db, own):
+    other_than(home, db)
+    build(home, db, PARAMS | {"name": "dealt-anew", "seed": 5}, Silent())
+
+    def refused(dataset, **more):
+        with pytest.raises(InputError) as error:
+            measure(home, db, dataset, run=own.name, progress=Silent(), **more)
+        return error.value.code
+
+    assert refused("dealt-anew") == refused("dealt-anew", split="train") == "run_saw_it"
+    assert not Evaluations(db).all()
+    measure(home, db, "dealt-anew", model="mini", progress=Silent())
+    check_unseen(home, db, own, Datasets(db).get("other"), "train")
+    check_unseen(home, db, own, Datasets(db).get("own"), "test")
+    build(home, db, PARAMS | {"name": "own", "seed": 5}, Silent())
+    assert refused("own") == "run_other_build"
+    assert refused("other", split="train") == "run_data_gone", "nobody knows any more what it learned"

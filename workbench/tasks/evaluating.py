@@ -4,13 +4,15 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from core.errors import InputError
+from core.errors import InputError, NotFoundError
 from core.progress import Progress
+from core.records import DatasetRecord, Run
 from db.experiments import Datasets, Evaluations, Runs
 from db.home import Home
 from workbench.jobs.kinds import JobContext
 from workbench.tasks.datasets import record_of
 from workbench.tasks.models import base_name, check_strength, load
+from workbench.tasks.overlap import shared
 from workbench.tasks.splits import Encoded, read_encoded
 
 
@@ -37,6 +39,27 @@ def split_to_measure(db: Database, dataset: str, split: str) -> str:
     return held_out[0]
 
 
+def check_unseen(home: Home, db: Database, run: Run, record: DatasetRecord, split: str) -> None:
+    """Refuse to examine a run in what it learned; on its own data the splits see to that.
+
+    Raises InputError ``run_other_build`` for a run that learned from an earlier build of the dataset (what it saw may
+    stand in a held-out split now), ``run_data_gone`` where what it learned from cannot be looked up any more,
+    ``run_saw_it`` for another dataset whose split shares something with what it was trained and chosen on.
+    """
+    if (run.dataset, run.dataset_hash) == (record.name, record.hash):
+        return
+    if run.dataset == record.name:
+        raise InputError("run_other_build", run=run.name, dataset=record.name)
+    try:
+        unchanged = record_of(home, db, run.dataset).hash == run.dataset_hash
+    except NotFoundError:
+        unchanged = False
+    if not unchanged:
+        raise InputError("run_data_gone", run=run.name, dataset=run.dataset)
+    if shared(home, db, run.dataset, record.name, splits=("train", "valid"), other_splits=(split,)):
+        raise InputError("run_saw_it", run=run.name, dataset=record.name, split=split, own=run.dataset)
+
+
 def measure(
     home: Home,
     db: Database,
@@ -51,16 +74,15 @@ def measure(
 ) -> dict[str, Any]:
     """Full-gallery Recall@K of a base model or a run, stored with the hash of the data it was measured on.
 
-    ``strength`` is how much a run's tuning counts, 0 to 1; it is kept with the figures. Raises InputError
-    ``run_other_build`` for a run that learned from an earlier build of the dataset: what it saw may stand in a
-    held-out split now.
+    ``strength`` is how much a run's tuning counts, 0 to 1; it is kept with the figures. Raises InputError as
+    :func:`check_unseen`.
     """
     check_strength(strength, run)
     record = record_of(home, db, dataset)
     trained = Runs(db).get(run) if run else None
-    if trained and trained.dataset == dataset and trained.dataset_hash != record.hash:
-        raise InputError("run_other_build", run=run, dataset=dataset)
     split = split_to_measure(db, dataset, split)
+    if trained:
+        check_unseen(home, db, trained, record, split)
     loaded = load(home, db, model=model, run=run, strength=strength)
     base = trained.model if trained else base_name(home, model)
     encoded = encoded or read_encoded(home.datasets / dataset, split, loaded, progress)

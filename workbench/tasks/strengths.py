@@ -1,8 +1,6 @@
 """What tuning won and what it hurt: recall along its strength, on the data it was tuned for and on untouched data."""
 
 import json
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +12,11 @@ from core.records import Run
 from db.connection import now
 from db.experiments import Datasets, Runs
 from db.home import Home
-from db.images import Images
 from workbench.jobs.kinds import JobContext
 from workbench.tasks.datasets import record_of
 from workbench.tasks.evaluating import measurable
 from workbench.tasks.models import load_with_line
+from workbench.tasks.overlap import shared
 from workbench.tasks.splits import Encoded, read_encoded
 
 if TYPE_CHECKING:
@@ -31,10 +29,6 @@ GENERAL = ""
 GENERAL_SCENES = 300
 GENERAL_SEED = 71828
 SETS = ("tuned", "untouched")
-
-Trace = tuple[str, str]
-"""One thing that two datasets can have in common: ``("picture", SHA-256)``, ``("passage", id)``, ``("text", words)``,
-``("work", title)``."""
 
 
 def split_for(db: Database, run: Run) -> str:
@@ -56,46 +50,6 @@ def untouched_datasets(home: Home, db: Database, run: Run) -> list[str]:
         record.name for record in Datasets(db).all() if record.name != run.dataset and measurable(db, record.name)
     ]
     return sorted(name for name in others if not shared(home, db, run.dataset, name))
-
-
-def shared(home: Home, db: Database, dataset: str, other: str) -> bool:
-    """Whether two datasets have a picture, a nearly equal picture, a work of art, a passage or a wording in common.
-
-    So strict are the splits of one dataset too. A dataset that does not say where its records are from shares, for
-    all that is known.
-    """
-    from core.imaging.fingerprint import near_duplicates
-
-    first, second = (_traces(home, db, name) for name in (dataset, other))
-    if first is None or second is None or first & second:
-        return True
-    both = {value for kind, value in first | second if kind == "picture"}
-    prints = {image.sha256: image.dhash for image in Images(db).all() if image.dhash and image.sha256 in both}
-    return any((("picture", a) in first) != (("picture", b) in first) for a, b in near_duplicates(prints))
-
-
-def _traces(home: Home, db: Database, name: str) -> set[Trace] | None:
-    recorded = _recorded(home.datasets / name, record_of(home, db, name).hash)
-    if recorded is None:
-        return None
-    works = {image.sha256: image.work for image in Images(db).all() if image.work}
-    return set(recorded) | {("work", works[sha]) for kind, sha in recorded if kind == "picture" and sha in works}
-
-
-@lru_cache(maxsize=32)
-def _recorded(folder: Path, content_hash: str) -> frozenset[Trace] | None:
-    """The traces in the files of a dataset as it was built once; None where some record has no origin."""
-    from core.dataset.reader import read_split, splits_of
-
-    traces: set[Trace] = set()
-    for split in splits_of(folder):
-        data = read_split(folder, split)
-        if set(data.sha256) != set(data.image_ids) or not all(text.passage_id for text in data.texts):
-            return None
-        traces |= {("picture", sha) for sha in data.sha256.values()}
-        for text in data.texts:
-            traces |= {("passage", str(text.passage_id)), ("text", text.text.strip())}
-    return frozenset(traces)
 
 
 def general_set(model: "LoadedModel", progress: Progress) -> Encoded:
@@ -141,7 +95,8 @@ def _read(home: Home, dataset: str, splits: list[str], model: "LoadedModel", pro
 def measure_along(home: Home, db: Database, run: str, untouched: str, progress: Progress) -> dict[str, Any]:
     """Recall of a run at each strength on what it was tuned for and on ``untouched``, a dataset or :data:`GENERAL`.
 
-    An untouched dataset is measured whole: nothing of it was learned from. Stored in the run's folder, in place of an
+    An untouched dataset is measured whole: nothing of it was learned from. Where the sources' own words are among the
+    captions, they alone ask (``asked``: ``original``, else ``all``). Stored in the run's folder, in place of an
     earlier measurement with the same untouched set. Raises InputError ``untouched_shared`` for a dataset that shares
     something with the tuning data, and as :func:`split_for` and :func:`workbench.tasks.models.load`.
     """
@@ -159,6 +114,8 @@ def measure_along(home: Home, db: Database, run: str, untouched: str, progress: 
         if untouched
         else general_set(model, progress)
     )
+    asked = {name: "original" if "original" in encoded.kinds else "all" for name, encoded in data.items()}
+    data = {name: encoded.only(("original",)) if asked[name] != "all" else encoded for name, encoded in data.items()}
 
     def evaluate() -> "dict[str, Evaluation]":
         return {name: encoded.measured(*encoded.features(model)) for name, encoded in data.items()}
@@ -167,6 +124,7 @@ def measure_along(home: Home, db: Database, run: str, untouched: str, progress: 
     measured = {
         "run": run,
         "model": record.model,
+        "asked": asked["tuned"],
         "tuned": {"dataset": record.dataset, "hash": tuned_on.hash, "split": split},
         "untouched": {"dataset": untouched, "hash": record_of(home, db, untouched).hash if untouched else ""},
         "created_at": now(),
