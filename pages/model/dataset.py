@@ -9,11 +9,13 @@ from core.texts.annotation import Status
 from db.experiments import Datasets
 from db.images import Pairs
 from workbench.components.job_panel import start_job
+from workbench.components.limits import beyond
 from workbench.components.made_from import made_from_older
 from workbench.components.shell import App, page, plain, t
 from workbench.tasks.datasets import CAPTION_KINDS, DEFAULT_KINDS, checked_name
 
 CONFIRMED = (Status.APPROVED,)
+SHARES, SEEDS = (0.0, 0.9), (0, 2**32 - 1)
 OTHERS = (Status.SUBMITTED, Status.DRAFT, Status.SUGGESTED)
 
 
@@ -32,9 +34,12 @@ def build_form(app: App) -> None:
         help=t("dataset.statuses_help"),
     )
     numbers = right.columns(3)
-    valid = numbers[0].number_input(t("dataset.valid"), 0.0, 0.5, 0.15, 0.05)
-    test = numbers[1].number_input(t("dataset.test"), 0.0, 0.5, 0.15, 0.05)
-    seed = numbers[2].number_input(t("dataset.seed"), 0, 10_000, 0)
+    valid = numbers[0].number_input(t("dataset.valid"), value=0.15, step=0.05)
+    test = numbers[1].number_input(t("dataset.test"), value=0.15, step=0.05)
+    seed = numbers[2].number_input(t("dataset.seed"), value=0)
+    wrong = out_of_limits(valid, test, seed)
+    for sentence in wrong:
+        st.error(sentence)
     statuses = [status.value for status in (*CONFIRMED, *others)]
     if others:
         st.warning(t("dataset.unconfirmed"))
@@ -42,7 +47,7 @@ def build_form(app: App) -> None:
     st.markdown(t("dataset.preview", passages=passages, images=images))
     if any(record.name == name.strip() for record in Datasets(app.db).all()):
         st.warning(t("dataset.replaces"))
-    if st.button(t("dataset.build"), type="primary", disabled=not images, icon=":material/dataset:"):
+    if st.button(t("dataset.build"), type="primary", disabled=bool(not images or wrong), icon=":material/dataset:"):
         params = {
             "name": checked_name(name),
             "kinds": kinds,
@@ -53,6 +58,17 @@ def build_form(app: App) -> None:
         }
         job = start_job(app, "dataset", params)
         st.switch_page("pages/system/jobs.py", query_params={"job": str(job.id)})
+
+
+def out_of_limits(valid: float, test: float, seed: int) -> list[str]:
+    """A sentence for each number that cannot be, and for shares that leave nothing to train on."""
+    said = [
+        beyond(t("dataset.valid"), valid, *SHARES),
+        beyond(t("dataset.test"), test, *SHARES),
+        beyond(t("dataset.seed"), seed, *SEEDS),
+    ]
+    together = t("dataset.nothing_left") if not any(said) and valid + test >= 1 else ""
+    return [sentence for sentence in (*said, together) if sentence]
 
 
 def excluded(rows: list[dict[str, str]]) -> None:

@@ -18,9 +18,12 @@ def new_run(app: App) -> None:
     if start:
         st.info(t("train.from_run", run=plain(start.name)), icon=":material/edit:")
     wanted = train_form(app, start)
-    present = weights_view(app, wanted.model)
-    plan_view(app, wanted, present=present)
-    if st.button(t("train.start"), type="primary", icon=":material/play_arrow:", disabled=not present):
+    present = False
+    if wanted:
+        present = weights_view(app, wanted.model)
+        plan_view(app, wanted, present=present)
+    started = st.button(t("train.start"), type="primary", icon=":material/play_arrow:", disabled=not present)
+    if started and wanted:
         params = train_params(wanted.dataset, wanted.model, wanted.config, device=app.settings.device)
         job = queue_run(app.home, app.db, params)
         st.switch_page("pages/model/run.py", query_params={"job": str(job.id)})

@@ -45,6 +45,10 @@ def press(app, label):
     return app
 
 
+def start_button(app):
+    return next(button for button in app.button if button.label == "Start training")
+
+
 def said(app):
     kinds = ("markdown", "caption", "info", "warning", "error", "text")
     return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
@@ -130,7 +134,36 @@ def test_what_cannot_be_is_said_and_nothing_starts(lake, open_page):
     app = open_page(TRAIN)
     app.pills(key="train-targets").set_value([]).run()
     assert "targets" in app.error[0].value
-    assert "Start training" not in [button.label for button in app.button]
+    assert start_button(app).disabled
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "limits"),
+    [
+        ("epochs", 99_999, "“Epochs” must lie between 1 and 10,000"),
+        ("batch", 1, "“Batch” must lie between 2 and 4,096"),
+        ("rank", 0, "“LoRA rank” must lie between 1 and 1,024"),
+        ("rate", 9.0, "“Learning rate” must lie between 1e-09 and 1"),
+        ("dropout", 1.0, "“LoRA dropout” must lie between 0 and 0.99"),
+    ],
+)
+def test_a_number_beyond_its_limits_arrives_is_named_and_nothing_starts(lake, open_page, name, value, limits):
+    app = open_page(TRAIN)
+    proto = app.number_input(key=f"train-{name}").proto
+    assert not proto.has_min and not proto.has_max, "the browser would drop it and send the old one"
+    app.number_input(key=f"train-{name}").set_value(value).run()
+    assert [error.value for error in app.error] == [f"{limits}; correct it before you start."]
+    assert start_button(app).disabled
+    app.radio(key="train-preset").set_value("quick").run()
+    assert not app.error and not start_button(app).disabled
+
+
+def test_a_seed_beyond_its_limits_is_not_run_again(trained, open_page):
+    run = Runs(trained.open()).all()[0]
+    app = open_page(RUN, run=run.name)
+    app.number_input(key=f"again-seed-{run.name}").set_value(-5).run()
+    assert "“Seed” must lie between 0 and 4,294,967,295" in app.error[0].value
+    assert next(button for button in app.button if button.label == "Run again").disabled
 
 
 def test_two_runs_queue_and_the_same_one_does_not_twice(lake, open_page):

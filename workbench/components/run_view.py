@@ -12,8 +12,10 @@ from core.imaging.store import ImageStore
 from core.records import Job, Run
 from db.experiments import Runs
 from db.images import Images
+from workbench.components.limits import beyond
 from workbench.components.plan_view import GB, duration
 from workbench.components.shell import App, app_home, plain, t
+from workbench.components.train_form import SEED
 from workbench.components.training_charts import (
     loss_chart,
     memory_chart,
@@ -146,13 +148,18 @@ def again(app: App, run: Run) -> None:
     """Run it once more with the same frozen options, with its seed or another; or take them to the form."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         seed = st.number_input(
-            t("train.seed"), 0, 2**32 - 1, int(run.config.get("seed", 0)), width=160, key=f"again-seed-{run.name}"
+            t("train.seed"), value=int(run.config.get("seed", 0)), width=160, key=f"again-seed-{run.name}"
         )
-        if st.button(t("run_page.again"), icon=":material/replay:", help=t("run_page.again_help")):
+        wrong = beyond(t("train.seed"), seed, SEED.low, SEED.high)
+        if st.button(
+            t("run_page.again"), icon=":material/replay:", help=t("run_page.again_help"), disabled=bool(wrong)
+        ):
             job = queue_run(app.home, app.db, params_again(run, seed=int(seed)))
             st.switch_page("pages/model/run.py", query_params={"job": str(job.id)})
         if st.button(t("run_page.edit"), icon=":material/edit:"):
             st.switch_page("pages/model/train.py", query_params={"from": run.name})
+    if wrong:
+        st.error(wrong)
 
 
 def compare(app: App, run: Run) -> None:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from core.errors import SongclipError
 from core.records import Run
 from db.experiments import Datasets
-from workbench.components.shell import App, plain, t
+from workbench.components.limits import beyond
+from workbench.components.shell import App, plain, sorry, t
 from workbench.tasks.models import base_name, weights
 from workbench.tasks.training import config_for, preset_names
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Number:
-    """A number's option: its name, its bounds and how far a click on plus goes; ``lora``: of adapters alone."""
+    """A number's option: its name, its limits and how far a click on plus goes; ``lora``: of adapters alone."""
 
     name: str
     low: float
@@ -65,10 +67,10 @@ def key_of(name: str) -> str:
     return f"train-{name}"
 
 
-def train_form(app: App, start: Run | None) -> Wanted:
+def train_form(app: App, start: Run | None) -> Wanted | None:
     """Draw the form, filled with what suits the model or with the options of the run to ``start`` from.
 
-    Raises InputError for options that cannot be.
+    None for options that cannot be: why is said below the form.
     """
     datasets = [record.name for record in Datasets(app.db).all()]
     models = [row["model"] for row in weights(app.home)]
@@ -129,7 +131,16 @@ def train_form(app: App, start: Run | None) -> Wanted:
         _numbers((SEED,), lora)
     with st.expander(t("train.more"), icon=":material/tune:"):
         _rest(lora)
-    config = config_of(state[key_of("method")] or "lora")
+    wrong = out_of_limits()
+    for sentence in wrong:
+        st.error(sentence)
+    if wrong:
+        return None
+    try:
+        config = config_of(state[key_of("method")] or "lora")
+    except SongclipError as error:
+        st.error(sorry(error))
+        return None
     _said(config)
     return Wanted(state[key_of("dataset")], state[key_of("model")], config)
 
@@ -227,13 +238,18 @@ def config_of(method: str) -> "TrainConfig":
     )
 
 
+def out_of_limits() -> list[str]:
+    """A sentence for each number in the form that lies beyond its limits."""
+    state, numbers = st.session_state, (*OPEN, SEED, *REST)
+    said = [beyond(t(f"train.{n.name}"), state[key_of(n.name)], n.low, n.high) for n in numbers]
+    return [sentence for sentence in said if sentence]
+
+
 def _numbers(numbers: Sequence[Number], lora: bool) -> None:
     with st.grid(min_column_width=150):
         for number in numbers:
             st.number_input(
                 t(f"train.{number.name}"),
-                number.low,
-                number.high,
                 step=number.step,
                 format=number.form,
                 key=key_of(number.name),

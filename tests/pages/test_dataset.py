@@ -1,0 +1,48 @@
+"""The page of datasets: what cannot be is said and not built, and nothing is replaced by one click."""
+
+import pytest
+
+from db.jobs import Jobs
+from tests.training_home import fill
+
+DATASET = "model/dataset.py"
+
+
+@pytest.fixture
+def lake(home):
+    fill(home)
+    return home
+
+
+def build_button(app):
+    return next(button for button in app.button if button.label == "Build the dataset")
+
+
+def field(app, label):
+    return next(one for kind in ("text_input", "number_input") for one in app.get(kind) if one.label == label)
+
+
+def said(app):
+    kinds = ("markdown", "caption", "info", "warning", "error")
+    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
+
+
+@pytest.mark.parametrize("typed", [{"Valid share": 0.95}, {"Test share": -0.1}, {"Seed": -1}])
+def test_a_share_or_seed_beyond_its_limits_is_named_and_nothing_can_be_built(lake, open_page, typed):
+    app = open_page(DATASET)
+    assert not build_button(app).disabled
+    for label, value in typed.items():
+        assert not (field(app, label).proto.has_min or field(app, label).proto.has_max), "the browser would drop it"
+        field(app, label).set_value(value).run()
+        assert f"“{label}” must lie between 0 and" in app.error[0].value
+    assert build_button(app).disabled and not Jobs(lake.open()).page(kind="dataset")
+
+
+def test_shares_that_leave_nothing_to_train_on_cannot_be_built(lake, open_page):
+    app = open_page(DATASET)
+    field(app, "Valid share").set_value(0.6).run()
+    assert not app.error and not build_button(app).disabled
+    field(app, "Test share").set_value(0.6).run()
+    assert "less than 1" in app.error[0].value and build_button(app).disabled
+    field(app, "Test share").set_value(0.2).run()
+    assert not build_button(app).disabled
