@@ -1,5 +1,10 @@
 """Dataset: what would go in, build it, and what earlier ones hold."""
 
+import json
+from collections.abc import Collection
+from itertools import count
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -19,24 +24,49 @@ SHARES, SEEDS = (0.0, 0.9), (0, 2**32 - 1)
 OTHERS = (Status.SUBMITTED, Status.DRAFT, Status.SUGGESTED)
 
 
+def begin(built: Collection[str]) -> None:
+    """Fill the form at its first sight; a name that was proposed and is built by now gives way to the next free one.
+
+    What somebody typed stays, whatever is built meanwhile.
+    """
+    state = st.session_state
+    if "dataset-name" not in state:
+        first = {"kinds": list(DEFAULT_KINDS), "statuses": [], "valid": 0.15, "test": 0.15, "seed": 0}
+        state.update({f"dataset-{field}": value for field, value in first.items()})
+    name = state.get("dataset-name", "")
+    if "dataset-name" not in state or (name in built and name == state.get("dataset-proposed")):
+        free = next(name for number in count(len(built) + 1) if (name := f"dataset-{number}") not in built)
+        state["dataset-name"] = state["dataset-proposed"] = free
+
+
 def build_form(app: App) -> None:
     """Choose, see what would go in, build."""
+    built = {record.name: record for record in Datasets(app.db).all()}
+    begin(built)
     left, right = st.columns(2)
-    name = left.text_input(t("dataset.name"), f"dataset-{len(Datasets(app.db).all()) + 1}", max_chars=60)
+    kept: dict[str, Any] = {"persist_state": "session"}
+    name = left.text_input(t("dataset.name"), max_chars=60, key="dataset-name", **kept) or ""
     kinds = right.multiselect(
-        t("dataset.kinds"), CAPTION_KINDS, list(DEFAULT_KINDS), format_func=lambda kind: t(f"captions.{kind}")
+        t("dataset.kinds"),
+        CAPTION_KINDS,
+        format_func=lambda kind: t(f"captions.{kind}"),
+        placeholder=t("dataset.kinds_none"),
+        key="dataset-kinds",
+        **kept,
     )
     others = left.multiselect(
         t("dataset.statuses"),
         OTHERS,
-        [],
         format_func=lambda status: t(f"status.{status.value}"),
         help=t("dataset.statuses_help"),
+        placeholder=t("dataset.statuses_none"),
+        key="dataset-statuses",
+        **kept,
     )
     numbers = right.columns(3)
-    valid = numbers[0].number_input(t("dataset.valid"), value=0.15, step=0.05)
-    test = numbers[1].number_input(t("dataset.test"), value=0.15, step=0.05)
-    seed = numbers[2].number_input(t("dataset.seed"), value=0)
+    valid = numbers[0].number_input(t("dataset.valid"), step=0.05, key="dataset-valid", **kept)
+    test = numbers[1].number_input(t("dataset.test"), step=0.05, key="dataset-test", **kept)
+    seed = numbers[2].number_input(t("dataset.seed"), step=1, key="dataset-seed", **kept)
     wrong = out_of_limits(valid, test, seed)
     for sentence in wrong:
         st.error(sentence)
@@ -45,9 +75,11 @@ def build_form(app: App) -> None:
         st.warning(t("dataset.unconfirmed"))
     passages, images = Pairs(app.db).ready(statuses)
     st.markdown(t("dataset.preview", passages=passages, images=images))
-    if any(record.name == name.strip() for record in Datasets(app.db).all()):
+    if name.strip() in built:
         st.warning(t("dataset.replaces"))
-    if st.button(t("dataset.build"), type="primary", disabled=bool(not images or wrong), icon=":material/dataset:"):
+    if st.button(
+        t("dataset.build"), type="primary", disabled=bool(not images or not kinds or wrong), icon=":material/dataset:"
+    ):
         params = {
             "name": checked_name(name),
             "kinds": kinds,
@@ -56,7 +88,7 @@ def build_form(app: App) -> None:
             "test": test,
             "seed": int(seed),
         }
-        job = start_job(app, "dataset", params)
+        job = start_job(app, "dataset", params, key=f"dataset-{json.dumps(params, sort_keys=True)}")
         st.switch_page("pages/system/jobs.py", query_params={"job": str(job.id)})
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from db.jobs import Jobs
 from tests.training_home import fill
+from workbench.jobs.running import run_job
 
 DATASET = "model/dataset.py"
 
@@ -46,3 +47,37 @@ def test_shares_that_leave_nothing_to_train_on_cannot_be_built(lake, open_page):
     assert "less than 1" in app.error[0].value and build_button(app).disabled
     field(app, "Test share").set_value(0.2).run()
     assert not build_button(app).disabled
+
+
+def test_a_typed_name_stays_while_another_dataset_is_built_and_both_are(lake, open_page):
+    app = open_page(DATASET)
+    assert field(app, "Name").value == "dataset-2", "a name that is free"
+    build_button(app).click().run()
+    first = Jobs(lake.open()).page(kind="dataset")[0]
+    app.switch_page(f"pages/{DATASET}").run()
+    field(app, "Name").input("mine")
+    run_job(lake, first.id)
+    app.run()
+    assert field(app, "Name").value == "mine"
+    build_button(app).click().run()
+    assert Jobs(lake.open()).page(kind="dataset")[0].params["name"] == "mine"
+
+
+def test_the_next_free_name_is_proposed_and_what_was_chosen_survives_other_pages(lake, open_page):
+    app = open_page(DATASET)
+    field(app, "Test share").set_value(0.3).run()
+    app.multiselect(key="dataset-kinds").set_value(["original"]).run()
+    build_button(app).click().run()
+    run_job(lake, Jobs(lake.open()).page(kind="dataset")[0].id)
+    app.switch_page(f"pages/{DATASET}").run()
+    assert field(app, "Name").value == "dataset-3"
+    assert field(app, "Test share").value == 0.3 and app.multiselect(key="dataset-kinds").value == ["original"]
+
+
+def test_another_build_waits_beside_the_first_and_a_double_click_makes_one(lake, open_page):
+    app = open_page(DATASET)
+    for name in ("one", "two", "two"):
+        app.switch_page(f"pages/{DATASET}").run()
+        field(app, "Name").input(name).run()
+        build_button(app).click().run()
+    assert [job.params["name"] for job in Jobs(lake.open()).page(kind="dataset")] == ["two", "one"]

@@ -92,7 +92,10 @@ def _buttons(job: Job) -> None:
 
 
 def start_job(app: App, kind: str, params: Mapping[str, object], *, key: str = "", needs_key: bool = False) -> Job:
-    """Queue a job from a page; a second click on the same button gives the job that works already."""
+    """Queue a job from a page; a second click on the same button gives the job that waits or works already.
+
+    ``key``: what may not be asked twice at once, the kind unless given.
+    """
     from core.errors import ConflictError
     from workbench.jobs.running import submit
 
@@ -100,4 +103,5 @@ def start_job(app: App, kind: str, params: Mapping[str, object], *, key: str = "
     try:
         return submit(app.home, jobs, kind, dict(params), key=key or kind, needs_key=needs_key)
     except ConflictError:
-        return next(job for job in jobs.page(kind=kind, active=True))
+        active = jobs.page(kind=kind, active=True, limit=1000)
+        return next((job for job in active if job.params == dict(params)), active[0])
