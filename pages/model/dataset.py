@@ -11,7 +11,7 @@ import streamlit as st
 from core.dataset.splits import SPLITS
 from core.records import DatasetRecord
 from core.texts.annotation import Status
-from db.experiments import Datasets
+from db.experiments import Datasets, Runs
 from db.images import Pairs
 from workbench.components.job_panel import start_job
 from workbench.components.limits import beyond
@@ -75,10 +75,13 @@ def build_form(app: App) -> None:
         st.warning(t("dataset.unconfirmed"))
     passages, images = Pairs(app.db).ready(statuses)
     st.markdown(t("dataset.preview", passages=passages, images=images))
-    if name.strip() in built:
-        st.warning(t("dataset.replaces"))
+    earlier = built.get(name.strip())
+    replace = earlier is None or may_replace(app, earlier)
     if st.button(
-        t("dataset.build"), type="primary", disabled=bool(not images or not kinds or wrong), icon=":material/dataset:"
+        t("dataset.build"),
+        type="primary",
+        disabled=bool(not images or not kinds or wrong or not replace),
+        icon=":material/dataset:",
     ):
         params = {
             "name": checked_name(name),
@@ -90,6 +93,14 @@ def build_form(app: App) -> None:
         }
         job = start_job(app, "dataset", params, key=f"dataset-{json.dumps(params, sort_keys=True)}")
         st.switch_page("pages/system/jobs.py", query_params={"job": str(job.id)})
+
+
+def may_replace(app: App, record: DatasetRecord) -> bool:
+    """Whether somebody said that the dataset of this name may go; the box holds for its present build only."""
+    runs = len(Runs(app.db).trained_on(record.name, record.hash))
+    said = t("dataset.replace_runs", runs=runs) if runs else t("dataset.replace_no_runs")
+    st.warning(f"{t('dataset.replaces')} {said}")
+    return st.checkbox(t("dataset.replace", name=plain(record.name)), key=f"dataset-replace-{record.created_at}")
 
 
 def out_of_limits(valid: float, test: float, seed: int) -> list[str]:
@@ -111,11 +122,25 @@ def excluded(rows: list[dict[str, str]]) -> None:
             st.dataframe(pd.DataFrame(shown), hide_index=True)
 
 
+def made_how(manifest: dict[str, Any]) -> str:
+    """The choices a dataset was built with, in one line; what an older one does not say is left out."""
+    settings = manifest.get("settings", {})
+    shares = [f"{t(f'dataset.{name}')} {100 * settings[name]:g} %" for name in ("valid", "test") if name in settings]
+    seed = [f"{t('dataset.seed')} {manifest['seed']}"] if "seed" in manifest else []
+    chosen = {
+        t("dataset.kinds"): [t(f"captions.{kind}") for kind in settings.get("kinds", ())],
+        t("dataset.all_statuses"): [t(f"status.{status}") for status in manifest.get("statuses", ())],
+    }
+    lists = [f"{label}{t('dataset.colon')}{t('dataset.comma').join(names)}" for label, names in chosen.items() if names]
+    return " · ".join([*shares, *seed, *lists])
+
+
 def show(app: App, record: DatasetRecord) -> None:
     """One dataset that was built."""
     manifest = record.manifest
     with st.container(border=True):
         st.markdown(f"**{plain(record.name)}** · {record.created_at[:10]} · `{record.hash[:12]}`")
+        st.caption(plain(made_how(manifest)))
         splits = [(name, manifest["splits"][name]) for name in SPLITS if name in manifest["splits"]]
         table = {t("dataset.split"): [t(f"splits.{name}") for name, _ in splits]}
         for what in ("images", "texts", "pairs", "refused"):

@@ -2,8 +2,9 @@
 
 import pytest
 
+from db.experiments import Datasets, Runs
 from db.jobs import Jobs
-from tests.training_home import fill
+from tests.training_home import fill, rebuild, small_config
 from workbench.jobs.running import run_job
 
 DATASET = "model/dataset.py"
@@ -81,3 +82,26 @@ def test_another_build_waits_beside_the_first_and_a_double_click_makes_one(lake,
         field(app, "Name").input(name).run()
         build_button(app).click().run()
     assert [job.params["name"] for job in Jobs(lake.open()).page(kind="dataset")] == ["two", "one"]
+
+
+def test_a_dataset_is_replaced_only_after_a_tick_that_says_what_it_costs(lake, open_page):
+    config = small_config()
+    Runs(lake.open()).add(
+        dataset=Datasets(lake.open()).get("lake"), model="mini", method="lora", config=config.to_dict(), job_id=None
+    )
+    app = open_page(DATASET)
+    field(app, "Name").input("lake").run()
+    assert "trained on its present build: 1." in said(app) and build_button(app).disabled
+    next(box for box in app.checkbox if box.label == "Replace “lake”").check().run()
+    assert not build_button(app).disabled
+    rebuild(lake, seed=1)
+    app.run()
+    assert "No run was trained on its present build." in said(app)
+    assert build_button(app).disabled, "the tick was for the build before"
+
+
+def test_a_card_says_how_its_dataset_was_made(lake, open_page):
+    rebuild(lake, kinds=["original", "prompt"], seed=7)
+    told = said(open_page(DATASET)).replace("\\", "").replace("\u2060", "")
+    assert "Valid share 40 % · Test share 0 % · Seed 7 · Texts used as captions: original text, search prompt" in told
+    assert "Annotations: approved" in told
