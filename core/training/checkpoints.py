@@ -59,10 +59,9 @@ def load_trainable(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 
 def clear_unfinished(folder: Path) -> None:
-    """Remove what a killed process had begun to write."""
-    for file in (BEST, LAST):
-        for part in folder.glob(f".{file}.*.part"):
-            part.unlink(missing_ok=True)
+    """Remove what a killed process had begun to write into the folder of its run."""
+    for part in folder.glob(".*.part"):
+        part.unlink(missing_ok=True)
 
 
 def save_best(folder: Path, module: nn.Module, epoch: int) -> None:

@@ -217,9 +217,12 @@ def carry_out(home: Home, db: Database, run: Run, progress: Progress) -> dict[st
     recall that is, the run's configuration says (``best_at``).
     Raises InputError ``run_dataset_rebuilt`` when the dataset is no longer the one it began with.
     """
+    from core.training.checkpoints import clear_unfinished
+
     if record_of(home, db, run.dataset).hash != run.dataset_hash:
         raise InputError("run_dataset_rebuilt", run=run.name, dataset=run.dataset)
     folder = home.experiments / run.name
+    clear_unfinished(folder)  # before pictures are decoded anew, which may want the room
     with run_log(folder):
         summary = _trained(home, run, folder, progress)
     for file in folder.glob("pixels-*.npy"):

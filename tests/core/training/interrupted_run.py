@@ -1,7 +1,8 @@
-"""A run of the shipped mini model in a process of its own: ``interrupted_run.py FOLDER [--file-limit BYTES]``.
+"""A run of the shipped mini model in a process of its own.
 
-Goes on from the folder's last checkpoint when there is one, says each step on standard output, and at the end writes
-the tuned weights to ``final.pt``.
+``interrupted_run.py FOLDER [--file-limit BYTES] [--die AT]`` goes on from the folder's last checkpoint when there is
+one, says each step on standard output, and at the end writes the tuned weights to ``final.pt``. ``AT`` is a moment of
+tests/killing.py, or ``evaluate:N``, or ``epoch N:1``.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from core.training.checkpoints import LAST, trainable_state
 from core.training.config import TrainConfig
 from core.training.data import TrainingData
 from core.training.loop import train
+from tests.killing import at, die_at
 
 PICTURES = 16
 CONFIG = TrainConfig(
@@ -41,7 +43,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--file-limit", type=int, default=0)
+    parser.add_argument("--die", default="")
     options = parser.parse_args()
+    if options.die:
+        die_at(options.die)
     torch.set_num_threads(1)
     loop.CHECKPOINT_SECONDS = 0.2
     rng = np.random.default_rng(1)
@@ -52,6 +57,7 @@ def main() -> None:
     last = options.folder / LAST
 
     def valid() -> dict[str, float]:
+        at("evaluate")
         # a figure that the weights alone decide, highest in the first epoch
         return {"mean_recall": 100 - sum(float(a.lora_B.detach().square().sum()) for _, a in adapters(model.clip))}
 
@@ -70,6 +76,7 @@ def main() -> None:
             options.folder,
             valid=valid,
             on_step=step,
+            on_epoch=lambda record: at(f"epoch {record['epoch']}"),
             resume=last if last.is_file() else None,
             micro_batch=3,
         )

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +15,18 @@ from core.training.checkpoints import BEST, LAST
 
 SCRIPT = Path(__file__).with_name("interrupted_run.py")
 ROOT = Path(__file__).parents[3]
-KILLS = 4
+MOMENTS = (
+    "evaluate:1",  # of the untuned model, before the first step
+    "backward:2",  # inside the first step
+    f"write/{BEST}:1",
+    f"written/{BEST}:1",  # the best is there, and the last checkpoint knows nothing of it
+    "moved:2",  # the weights have moved, and nobody has noted the step
+    "evaluate:2",
+    "any",
+    f"write/{LAST}:2",
+    f"written/{LAST}:1",
+    "epoch 8:1",  # after the last epoch, with the model still to be written
+)
 
 
 def start(folder, *more):
@@ -33,7 +45,17 @@ def steps_of(process):
 
 
 def final(folder):
-    return torch.load(folder / "final.pt", weights_only=True)
+    """The model as chosen, which is of the first epoch, and the weights after the last step."""
+    last = torch.load(folder / LAST, weights_only=True)["weights"]
+    chosen = torch.load(folder / "final.pt", weights_only=True)
+    assert chosen.pop("best") == 1 and last.keys() == chosen.keys()
+    assert not any(torch.equal(chosen[name], last[name]) for name in chosen)
+    return chosen, last
+
+
+def same(found, expected):
+    """Bit for bit."""
+    return all(torch.equal(a[name], b[name]) for a, b in zip(found, expected, strict=True) for name in b)
 
 
 @pytest.fixture(scope="module")
@@ -49,29 +71,24 @@ def uninterrupted(tmp_path_factory):
     return final(folder), took
 
 
-def test_a_run_killed_at_random_moments_ends_with_the_same_weights(tmp_path, uninterrupted):
-    """kill -9 during a step, an evaluation or the writing of a checkpoint; the seed of the moments is new each time."""
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_a_run_killed_at_many_moments_of_its_life_ends_with_the_same_weights(tmp_path, uninterrupted):
+    """kill -9 again and again, each time gone on from what is there; one moment is another one at each run."""
     expected, took = uninterrupted
-    moments = [random.Random().uniform(0, 0.6 * took) for _ in range(KILLS)]
-    killed = 0
-    for moment in moments:
-        process = start(tmp_path)
+    for moment in MOMENTS:
+        process = start(tmp_path, *(["--die", moment] if moment != "any" else []))
         seen = next(steps_of(process), None)
-        if seen is not None:
-            time.sleep(moment)
-        killed += process.poll() is None
-        process.kill()
-        process.wait()
-        if (tmp_path / "final.pt").is_file():
-            break
+        if moment == "any":
+            assert seen
+            time.sleep(random.Random().uniform(0, 0.2 * took))
+            process.kill()
+        process.stdout.read()
+        assert process.wait(60) == -signal.SIGKILL, moment
+        assert not (tmp_path / "final.pt").exists()
     process = start(tmp_path)
-    seen = list(steps_of(process))
-    assert process.wait() == 0 and killed
-    found = final(tmp_path)
-    assert found.keys() == expected.keys() and found["best"] == expected["best"]
-    assert all(torch.equal(found[k], expected[k]) for k in found if k != "best"), moments
+    assert list(steps_of(process)) == [] and process.wait(60) == 0, "all its steps were done before the last kill"
+    assert same(final(tmp_path), expected)
     assert sorted(p.name for p in tmp_path.iterdir()) == [BEST, "final.pt", LAST]
-    assert seen == [] or seen[-1] == 16
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no file size limit to play a full disk with")
@@ -86,4 +103,4 @@ def test_a_full_disk_keeps_the_best_and_the_run_goes_on_when_there_is_room(tmp_p
     assert kept["epoch"] == state["best_epoch"] == 1 and state["epoch"] == 3
     process = start(tmp_path)
     assert list(steps_of(process))[-1] == 16 and process.wait() == 0
-    assert all(torch.equal(final(tmp_path)[k], uninterrupted[0][k]) for k in uninterrupted[0] if k != "best")
+    assert same(final(tmp_path), uninterrupted[0])
