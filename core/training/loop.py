@@ -45,6 +45,8 @@ Listener = Callable[[dict[str, Any]], None]
 
 CHECKPOINT_SECONDS = 300.0
 """A killed run of long epochs loses no more than this."""
+MIN_SCALE = 1e-4
+"""A gradient scale that has been halved down to this meets gradients that are no numbers at any scale."""
 
 
 @dataclass(frozen=True)
@@ -233,8 +235,10 @@ class _Run:
         rate = learning_rate(state.step, self.total, config)
         loss = self._gradients(epoch, batch)
         if not math.isfinite(loss):
-            raise ModelError("training_diverged", step=state.step, epoch=epoch)
+            raise ModelError("training_diverged", step=state.step + 1, epoch=epoch)
         gradient = apply_step(self.model, self.optimizer, self.scaler, rate, config.clip_norm)
+        if self.scaler.get_scale() < MIN_SCALE:
+            raise ModelError("training_diverged", step=state.step + 1, epoch=epoch)
         took = time.perf_counter() - began
         state.step, state.step_in_epoch = state.step + 1, state.step_in_epoch + 1
         state.loss_sum, state.seconds = state.loss_sum + loss, state.seconds + took

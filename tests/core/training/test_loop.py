@@ -274,7 +274,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_its_best_kept(tmp_path, new_
 
     with pytest.raises(ModelError) as error:
         train(model, world, SHORT, tmp_path, on_epoch=spoil)
-    assert error.value.code == "training_diverged"
+    assert error.value.code == "training_diverged" and error.value.details == {"epoch": 2, "step": 4}
     kept = torch.load(tmp_path / BEST, weights_only=True)
     assert kept["epoch"] == 1 and all(t.isfinite().all() for t in kept["weights"].values())
 
