@@ -237,7 +237,8 @@ class _Run:
         if not math.isfinite(loss):
             raise ModelError("training_diverged", step=state.step + 1, epoch=epoch)
         gradient = apply_step(self.model, self.optimizer, self.scaler, rate, config.clip_norm)
-        if self.scaler.get_scale() < MIN_SCALE:
+        hopeless = self.scaler.get_scale() < MIN_SCALE if self.scaler.is_enabled() else not math.isfinite(gradient)
+        if hopeless:
             raise ModelError("training_diverged", step=state.step + 1, epoch=epoch)
         took = time.perf_counter() - began
         state.step, state.step_in_epoch = state.step + 1, state.step_in_epoch + 1

@@ -48,7 +48,7 @@ def half(model):
 
 @pytest.fixture
 def scaled(monkeypatch):
-    """Let torch's scaler work although this is no card: the loop makes one and switches it on where fp16 is computed."""
+    """Let torch's scaler work although this is no card: the loop itself computes in fp16 on cards alone."""
 
     class Scaler(torch.amp.GradScaler):
         def __init__(self, device, enabled=True):
