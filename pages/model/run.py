@@ -8,7 +8,7 @@ from db.experiments import Datasets, Runs
 from db.jobs import Jobs
 from workbench.components.job_panel import watch_job
 from workbench.components.made_from import made_from_older
-from workbench.components.plan_view import duration
+from workbench.components.quantities import duration
 from workbench.components.run_view import again, compare, frozen, live
 from workbench.components.shell import App, app_home, page, plain, sorry, t
 

@@ -1,6 +1,8 @@
 """Jobs: all of them, or one as it goes."""
 
 import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import streamlit as st
@@ -9,12 +11,14 @@ from core.records import Job, JobState
 from db.experiments import Runs
 from db.jobs import Jobs
 from workbench.components.annotate_job import ask_for_key, passage_states, passages_of_job
-from workbench.components.job_panel import job_sentence, result_lines, watch_job
-from workbench.components.shell import App, page, t
+from workbench.components.job_panel import resume_button, watch_job
+from workbench.components.job_words import about, brief, can_resume, job_sentence
+from workbench.components.plan_view import FIGURE, plan_figures
+from workbench.components.shell import App, local_day_time, page, plain, t
 from workbench.jobs.keys import holds
 from workbench.jobs.running import recover
 
-PAGE_SIZE = 50
+PAGE_SIZE, RESUMABLE, CARD_MINUTES = 50, 10, 10
 ASKING = ("annotate", "ask")
 
 
@@ -26,6 +30,10 @@ def one(app: App, job_id: int) -> None:
         ask_for_key(app, job)
     watch_job(job_id, beside=passage_states if job.kind in ASKING else None)
     doors(app, job)
+    if job.kind == "plan" and job.state is JobState.DONE:
+        with st.grid(min_column_width=FIGURE):
+            plan_figures(job.result)
+        st.caption(t("plan.note", device=job.result["device"]))
     if job.kind in ASKING:
         passages_of_job(app, job)
     if job.state is JobState.DONE and job.result:
@@ -60,27 +68,69 @@ def doors(app: App, job: Job) -> None:
 
 
 def everything(app: App) -> None:
-    """What works now, each watched; and what has ended, as a table."""
+    """What works now, each watched; what can go on; and what has ended, as a table."""
     jobs = Jobs(app.db)
     recover(app.home, jobs)
-    active = jobs.page(active=True)
-    for job in reversed(active):
-        watch_job(job.id)
-    ended = [job for job in jobs.page(limit=PAGE_SIZE) if not job.state.active]
+    active = jobs.page(active=True, limit=1000)
+    found = jobs.page(limit=PAGE_SIZE)
+    shown = watched(active, found)
+    for number in sorted(shown):
+        watch_job(number)
+    ended = [job for job in found if not job.state.active]
     if not active and not ended:
         st.info(t("jobs.none"))
-    if not ended:
+    if ended:
+        resumable([job for job in ended if job.id not in shown and can_resume(app.db, job)], jobs)
+        table_of(app, ended)
+
+
+def watched(active: Sequence[Job], found: Sequence[Job]) -> set[int]:
+    """The jobs that have a card: what works, and what was seen working here and ended a moment ago.
+
+    So that a card stays in its place when its job ends, and no click meant for it meets the next one.
+    """
+    late = (datetime.now(UTC) - timedelta(minutes=CARD_MINUTES)).isoformat()
+    seen: set[int] = st.session_state.setdefault("jobs-seen", set())
+    seen |= {job.id for job in active}
+    return {job.id for job in active} | {job.id for job in found if job.id in seen and job.finished_at > late}
+
+
+def resumable(found: Sequence[Job], jobs: Jobs) -> None:
+    """The jobs that ended before they were done, each with its button."""
+    if not found:
         return
+    with st.expander(t("jobs.resumable", count=len(found)), icon=":material/resume:", key="jobs-resumable"):
+        for job in found[:RESUMABLE]:
+            left, right = st.columns([6, 1], vertical_alignment="center")
+            what = plain(about(jobs.db, job))
+            left.markdown(f"**{t(f'jobs.kind.{job.kind}')} #{job.id}** {what}  \n{plain(job_sentence(job))}")
+            with right:
+                resume_button(jobs, job)
+
+
+def table_of(app: App, ended: Sequence[Job]) -> None:
+    """The jobs that ended, newest first; a click opens one."""
     table = pd.DataFrame(
         {
             "#": [job.id for job in ended],
-            t("jobs.created"): [job.created_at[:19].replace("T", " ") for job in ended],
-            t("pages.jobs"): [t(f"jobs.kind.{job.kind}") for job in ended],
+            t("jobs.created"): [local_day_time(job.created_at) for job in ended],
+            t("jobs.kind_column"): [t(f"jobs.kind.{job.kind}") for job in ended],
+            t("jobs.about"): [about(app.db, job) or "—" for job in ended],
             t("passages.status"): [t(f"jobs.state.{job.state.value}") for job in ended],
-            t("jobs.result"): [" ".join(result_lines(job)) or job_sentence(job) for job in ended],
+            t("jobs.result"): [brief(job) or "—" for job in ended],
         }
     )
-    chosen = st.dataframe(table, hide_index=True, on_select="rerun", selection_mode="single-row", key="jobs-table")
+    text = st.column_config.TextColumn
+    widths = {t("jobs.created"): 125, t("jobs.kind_column"): 105, t("jobs.about"): 165, t("passages.status"): 75}
+    chosen = st.dataframe(
+        table,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="jobs-table",
+        column_config={"#": st.column_config.NumberColumn(width=45)}
+        | {name: text(width=width) for name, width in widths.items()},
+    )
     if chosen.selection.rows:
         st.query_params["job"] = str(ended[chosen.selection.rows[0]].id)
         st.rerun()

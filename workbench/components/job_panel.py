@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.records import Job, JobState
 from db.jobs import Jobs
+from workbench.components.job_words import about, job_sentence, result_lines, waits_for
 from workbench.components.shell import App, app_home, plain, t
 from workbench.jobs.dispatching import is_dispatching
 from workbench.jobs.running import recover
@@ -19,29 +20,6 @@ COLOURS = {
 }
 
 
-def job_sentence(job: Job) -> str:
-    """What the job says of itself, its error first."""
-    if job.error:
-        return t(f"errors.{job.error}", **job.error_details)
-    return t(job.message, **{"done": job.done, "total": job.total, **job.details}) if job.message else ""
-
-
-def result_lines(job: Job) -> list[str]:
-    """What a finished job came to, in sentences."""
-    result = job.result
-    if job.kind in ("annotate", "ask"):
-        return [t("annotate.ended", **result)]
-    if job.kind == "dataset":
-        images = {name: result["splits"].get(name, {}).get("images", 0) for name in ("train", "valid", "test")}
-        lines = [t("dataset.built_line", name=result["name"], path=result["path"], **images)]
-        return [*lines, t(f"warnings.{result['warning']}")] if result["warning"] else lines
-    if job.kind == "train":
-        return [t("train_line.done", **result)]
-    if job.kind == "demo":
-        return [t("demo.made", **result)]
-    return []
-
-
 def watch_job(job_id: int, *, beside: Callable[[Job], None] | None = None) -> None:
     """Draw the job and go on drawing it while it is active; ``beside`` draws more with each look."""
     active = Jobs(app_home().open()).get(job_id).state.active
@@ -52,7 +30,7 @@ def watch_job(job_id: int, *, beside: Callable[[Job], None] | None = None) -> No
         jobs = Jobs(home.open())
         recover(home, jobs)
         job = jobs.get(job_id)
-        _draw(job, waiting=job.state is JobState.QUEUED and not is_dispatching(home))
+        _draw(jobs, job, waiting=job.state is JobState.QUEUED and not is_dispatching(home))
         if beside:
             beside(job)
         if active and not job.state.active:
@@ -61,32 +39,43 @@ def watch_job(job_id: int, *, beside: Callable[[Job], None] | None = None) -> No
     panel()
 
 
-def _draw(job: Job, *, waiting: bool) -> None:
+def _draw(jobs: Jobs, job: Job, *, waiting: bool) -> None:
     with st.container(border=True):
-        left, right = st.columns([4, 1], vertical_alignment="center")
+        # Resume and Stop have a place each: a second click on the one never meets the other.
+        left, middle, right = st.columns([5, 1, 1], vertical_alignment="center")
         with left:
             colour = COLOURS.get(job.state, "blue")
             st.markdown(
                 f"**{t(f'jobs.kind.{job.kind}')} #{job.id}** :{colour}-badge[{t(f'jobs.state.{job.state.value}')}]"
             )
+            if what := about(jobs.db, job):
+                st.caption(plain(what))
             if job.state is JobState.DONE:
                 for line in result_lines(job):
                     st.text(line)
             else:
                 st.progress(job.progress, text=plain(job_sentence(job)) or None)
+            if ahead := waits_for(job, jobs.page(active=True, limit=1000)):
+                st.caption(plain(ahead))
             if waiting:
                 st.caption(t("jobs.no_dispatcher"))
+        with middle:
+            if not job.state.active and job.state is not JobState.DONE:
+                resume_button(jobs, job)
         with right:
-            _buttons(job)
+            if job.state.active:
+                _stop_button(jobs, job)
 
 
-def _buttons(job: Job) -> None:
-    jobs = Jobs(app_home().open())
-    if job.state.active:
-        if st.button(t("jobs.stop"), key=f"stop-{job.id}", disabled=job.stop_requested, width="stretch"):
-            jobs.cancel(job.id)
-            st.rerun()
-    elif job.state is not JobState.DONE and st.button(t("jobs.resume"), key=f"resume-{job.id}", width="stretch"):
+def _stop_button(jobs: Jobs, job: Job) -> None:
+    if st.button(t("jobs.stop"), key=f"stop-{job.id}", disabled=job.stop_requested, width="stretch"):
+        jobs.cancel(job.id)
+        st.rerun()
+
+
+def resume_button(jobs: Jobs, job: Job) -> None:
+    """Queue the job again; it goes on where it can."""
+    if st.button(t("jobs.resume"), key=f"resume-{job.id}", width="stretch"):
         jobs.resume(job.id)
         st.rerun()
 

@@ -9,22 +9,15 @@ import streamlit as st
 from core.records import JobState
 from db.jobs import Jobs
 from workbench.components.job_panel import start_job, watch_job
+from workbench.components.quantities import duration, gigabytes
 from workbench.components.shell import App, plain, t
 from workbench.components.train_form import Wanted
 from workbench.tasks.models import weights
 from workbench.tasks.planning import download_for, hubs, job_for, notices_of, steps_an_epoch, trainable_of
 from workbench.tasks.training import train_params
 
-GB = 1024**3
-
-
-def duration(seconds: float) -> str:
-    """A span of time as people say it."""
-    if seconds < 90:
-        return t("duration.seconds", seconds=f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}")
-    if seconds < 90 * 60:
-        return t("duration.minutes", minutes=f"{seconds / 60:.0f}")
-    return t("duration.hours", hours=f"{seconds / 3600:.1f}")
+FIGURE = 215
+"""Pixels that a figure with its label takes in either language."""
 
 
 def plan_view(app: App, wanted: Wanted, *, present: bool) -> None:
@@ -34,7 +27,7 @@ def plan_view(app: App, wanted: Wanted, *, present: bool) -> None:
     params = train_params(wanted.dataset, wanted.model, wanted.config, device=app.settings.device)
     job = job_for(app.db, "plan", params)
     counted = trainable_of(wanted.model, wanted.config.lora if wanted.config.method == "lora" else None)
-    with st.grid(min_column_width=190):
+    with st.grid(min_column_width=FIGURE):
         if counted:
             st.metric(
                 t("run_page.trainable"),
@@ -47,7 +40,7 @@ def plan_view(app: App, wanted: Wanted, *, present: bool) -> None:
         steps = steps_an_epoch(app.db, wanted.dataset, wanted.config)
         st.metric(t("plan.steps"), f"{steps * wanted.config.epochs:,}", help=t("plan.steps_help", steps=f"{steps:,}"))
         if job and job.state is JobState.DONE:
-            _measured(job.result)
+            plan_figures(job.result)
     if job and job.state is JobState.DONE:
         st.caption(t("plan.note", device=job.result["device"]))
     elif job:
@@ -60,9 +53,10 @@ def plan_view(app: App, wanted: Wanted, *, present: bool) -> None:
         st.rerun()
 
 
-def _measured(plan: Mapping[str, Any]) -> None:
+def plan_figures(plan: Mapping[str, Any]) -> None:
+    """What was measured of a plan, as figures for a grid."""
     st.metric(t("plan.micro_batch"), f"{plan['micro_batch']} / {plan['effective_batch']}", help=t("plan.micro_help"))
-    st.metric(t("plan.memory"), f"{plan['peak_bytes'] / GB:.2f} GB", help=t("plan.memory_help"))
+    st.metric(t("plan.memory"), gigabytes(plan["peak_bytes"]), help=t("plan.memory_help"))
     st.metric(t("plan.epoch"), duration(plan["epoch_seconds"]))
     st.metric(t("plan.whole"), duration(plan["seconds"]))
 

@@ -13,7 +13,7 @@ from core.records import Job, Run
 from db.experiments import Runs
 from db.images import Images
 from workbench.components.limits import beyond
-from workbench.components.plan_view import GB, duration
+from workbench.components.quantities import duration, gigabytes
 from workbench.components.shell import App, app_home, plain, t
 from workbench.components.train_form import SEED
 from workbench.components.training_charts import (
@@ -67,7 +67,7 @@ def figures(run: Run, job: Job | None, steps: Sequence[Row], epochs: Sequence[Ro
         st.metric(t("run_page.loss"), f"{last['loss']:.3f}")
         st.metric(t("train.rate"), f"{last['lr']:.1e}")
         if last.get("memory"):
-            st.metric(t("run_page.memory"), f"{last['memory'] / GB:.2f} GB")
+            st.metric(t("run_page.memory"), gigabytes(last["memory"]))
         # runs of an earlier version did not count texts
         speeds = [last[name] for name in ("images_per_second", "texts_per_second") if name in last]
         st.metric(t("run_page.speed"), " / ".join(f"{speed:.0f}" for speed in speeds), help=t("run_page.speed_help"))

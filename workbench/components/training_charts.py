@@ -6,6 +6,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from workbench.components.quantities import GB
 from workbench.components.shell import t
 
 Row = dict[str, Any]
@@ -13,7 +14,6 @@ Row = dict[str, Any]
 HEIGHT, LOW, LEGEND = 320, 200, 80
 POINTS = 1000
 """A line of more points says no more on a screen and makes each look at a running job slower."""
-GB = 1024**3
 
 
 def thinned(rows: Sequence[Row]) -> list[Row]:
