@@ -15,7 +15,7 @@ from tests.training_home import fill, rebuild, small_config
 from workbench.i18n import translate
 from workbench.jobs.running import run_job
 from workbench.tasks.run_files import METRICS, read_examples, read_metrics
-from workbench.tasks.training import queue_run, train_params
+from workbench.tasks.training import config_for, queue_run, train_params
 
 TRAIN, RUN = "model/train.py", "model/run.py"
 _spec = importlib.util.spec_from_file_location(
@@ -250,6 +250,47 @@ def test_a_run_is_run_again_with_another_seed_or_edited(trained, open_page):
     app = open_page(TRAIN, **{"from": run.name})
     assert (stands(app, "epochs"), stands(app, "batch"), stands(app, "rank")) == (2, 5, 4)
     assert run.name.split("-")[0] in said(app)
+    app.radio(key="train-preset").set_value("quick").run()
+    assert stands(app, "epochs") == PRESETS["quick"].epochs
+
+
+def test_the_form_is_as_it_was_left_on_another_page(trained, open_page):
+    app = open_page(TRAIN)
+    app.number_input(key="train-epochs").set_value(7).run()
+    app.number_input(key="train-dropout").set_value(0.5).run()
+    app.pills(key="train-targets").set_value(["q"]).run()
+    app.checkbox(key="train-augment").check().run()
+    app.switch_page("pages/system/overview.py").run()
+    app.switch_page(f"pages/{TRAIN}").run()
+    assert [app.number_input(key=f"train-{name}").value for name in ("epochs", "dropout")] == [7, 0.5]
+    assert app.pills(key="train-targets").value == ["q"] and app.checkbox(key="train-augment").value
+    rebuild(trained, name="another")
+    trained.open().execute("DELETE FROM datasets WHERE name = 'lake'")
+    app.run()
+    assert not app.exception and stands(app, "dataset") == "another"
+
+
+def test_after_edit_and_run_no_preset_is_ticked_and_the_options_of_the_run_stay(trained, open_page):
+    run = Runs(trained.open()).all()[0]
+    app = open_page(TRAIN)
+    app.number_input(key="train-epochs").set_value(7).run()
+    app.query_params["run"] = run.name
+    app.switch_page(f"pages/{RUN}").run()
+    for _ in range(2):
+        press(app, "Edit and run")
+        app.query_params["from"] = run.name
+        app.switch_page(f"pages/{TRAIN}").run()
+        assert app.radio(key="train-preset").value is None
+        assert [stands(app, name) for name in ("epochs", "batch", "rank")] == [2, 5, 4]
+        app.selectbox(key="train-model").set_value("RN50").run()
+        assert [stands(app, name) for name in ("epochs", "batch", "rank")] == [2, 5, 4]
+        app.segmented_control(key="train-method").set_value("full").run()
+        assert (stands(app, "epochs"), stands(app, "rate")) == (2, config_for("RN50", method="full").learning_rate)
+        app.query_params["run"] = run.name
+        app.switch_page(f"pages/{RUN}").run()
+    press(app, "Edit and run")
+    app.query_params["from"] = run.name
+    app.switch_page(f"pages/{TRAIN}").run()
     app.radio(key="train-preset").set_value("quick").run()
     assert stands(app, "epochs") == PRESETS["quick"].epochs
 

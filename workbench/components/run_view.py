@@ -12,10 +12,11 @@ from core.imaging.store import ImageStore
 from core.records import Job, Run
 from db.experiments import Runs
 from db.images import Images
+from workbench.components.finish import finish_button
 from workbench.components.limits import beyond
 from workbench.components.quantities import duration, gigabytes
 from workbench.components.shell import App, app_home, plain, t
-from workbench.components.train_form import SEED
+from workbench.components.train_form import SEED, STARTED_FROM
 from workbench.components.training_charts import (
     loss_chart,
     memory_chart,
@@ -54,6 +55,8 @@ def live(run: Run, job: Job | None) -> None:
     if job and not job.state.active and not run.summary and steps:
         best = next((row["epoch"] for row in reversed(epochs) if row.get("best")), None)
         st.info(t("run_page.kept", step=steps[-1]["step"]) if best is None else t("run_page.kept_best", epoch=best))
+        if best is not None:
+            finish_button(run, job, best)
     examples(run, read_examples(folder), epochs)
     log_tail(run, job)
 
@@ -157,6 +160,7 @@ def again(app: App, run: Run) -> None:
             job = queue_run(app.home, app.db, params_again(run, seed=int(seed)))
             st.switch_page("pages/model/run.py", query_params={"job": str(job.id)})
         if st.button(t("run_page.edit"), icon=":material/edit:"):
+            st.session_state.pop(STARTED_FROM, None)  # its options anew, whatever was changed in them before
             st.switch_page("pages/model/train.py", query_params={"from": run.name})
     if wrong:
         st.error(wrong)

@@ -49,6 +49,7 @@ REST = (
 )
 SEED = Number("seed", 0, 2**32 - 1, 1)
 PARTS, TOWERS = ("q", "k", "v", "o", "mlp"), ("vision", "text")
+STARTED_FROM = "train-started-from"
 BEST_AT = ("sources", "texts", "both")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
@@ -74,13 +75,16 @@ def train_form(app: App, start: Run | None) -> Wanted | None:
     """
     datasets = [record.name for record in Datasets(app.db).all()]
     models = [row["model"] for row in weights(app.home)]
-    if start and start.model not in models:
-        models.append(start.model)
     here = [row["model"] for row in weights(app.home) if row["present"]]
     state = st.session_state
-    if key_of("epochs") not in state or (start and state.get("train-started-from") != start.name):
-        state["train-started-from"] = start.name if start else ""
+    own = start.model if start else state.get(key_of("model"))
+    if own and own not in models:
+        models.append(own)
+    if key_of("epochs") not in state or (start and state.get(STARTED_FROM) != start.name):
+        state[STARTED_FROM] = start.name if start else ""
         _begin(start, datasets, models, base_name(app.home, ""))
+    if state[key_of("dataset")] not in datasets:
+        state[key_of("dataset")] = datasets[0]
     purpose, choices = st.columns([2, 3], gap="large")
     with purpose:
         names = ["", *preset_names()]
@@ -90,15 +94,17 @@ def train_form(app: App, start: Run | None) -> Wanted | None:
             format_func=lambda name: t(f"presets.{name or 'auto'}"),
             captions=[t(f"presets_about.{name or 'auto'}") for name in names],
             key=key_of("preset"),
+            persist_state="session",
             on_change=_refill,
         )
     with choices:
-        st.selectbox(t("train.dataset"), datasets, key=key_of("dataset"))
+        st.selectbox(t("train.dataset"), datasets, key=key_of("dataset"), persist_state="session")
         st.selectbox(
             t("train.model"),
             models,
             format_func=lambda name: name if name in here or name not in models else t("train.absent", model=name),
             key=key_of("model"),
+            persist_state="session",
             on_change=_refill,
             help=t("train.model_help"),
         )
@@ -107,7 +113,8 @@ def train_form(app: App, start: Run | None) -> Wanted | None:
             ["lora", "full"],
             format_func=lambda name: t(f"train.{name}"),
             key=key_of("method"),
-            on_change=_refill,
+            persist_state="session",
+            on_change=_other_method,
             required=True,
             help=t("train.method_help"),
         )
@@ -118,6 +125,7 @@ def train_form(app: App, start: Run | None) -> Wanted | None:
             ["one", "all"],
             format_func=lambda name: t(f"train.texts_{name}"),
             key=key_of("texts"),
+            persist_state="session",
             required=True,
             help=t("train.texts_help"),
         )
@@ -126,6 +134,7 @@ def train_form(app: App, start: Run | None) -> Wanted | None:
             BEST_AT,
             format_func=lambda name: t(f"train.best_at_{name}"),
             key=key_of("best_at"),
+            persist_state="session",
             help=t("train.best_at_help"),
         )
         _numbers((SEED,), lora)
@@ -150,7 +159,7 @@ def _begin(start: Run | None, datasets: list[str], models: list[str], model: str
     state[key_of("dataset")] = start.dataset if start and start.dataset in datasets else datasets[0]
     state[key_of("model")] = start.model if start else model if model in models else models[0]
     state[key_of("method")] = start.method if start else "lora"
-    state[key_of("preset")] = ""
+    state[key_of("preset")] = None if start else ""
     if start is None:
         _refill()
         return
@@ -159,10 +168,24 @@ def _begin(start: Run | None, datasets: list[str], models: list[str], model: str
     fill(TrainConfig.from_dict({name: value for name, value in start.config.items() if name != "extra"}))
 
 
-def _refill() -> None:
-    """Another purpose, model or method: its own options, in place of what stood there."""
+def _suiting() -> "TrainConfig":
     state = st.session_state
-    fill(config_for(state[key_of("model")], method=state[key_of("method")] or "lora", preset=state[key_of("preset")]))
+    model, method, preset = (state[key_of(name)] for name in ("model", "method", "preset"))
+    return config_for(model, method=method or "lora", preset=preset or "")
+
+
+def _refill() -> None:
+    """Another purpose or model: its own options, in place of what stood there; those of a run stay."""
+    if st.session_state[key_of("preset")] is not None:
+        fill(_suiting())
+
+
+def _other_method() -> None:
+    """Another method: its own options; among those of a run only the rate gives way, which never suits both."""
+    if st.session_state[key_of("preset")] is None:
+        st.session_state[key_of("rate")] = _suiting().learning_rate
+    else:
+        fill(_suiting())
 
 
 def fill(config: "TrainConfig") -> None:
@@ -253,6 +276,7 @@ def _numbers(numbers: Sequence[Number], lora: bool) -> None:
                 step=number.step,
                 format=number.form,
                 key=key_of(number.name),
+                persist_state="session",
                 help=t(f"train.{number.name}_help"),
                 disabled=number.lora and not lora,
             )
@@ -265,6 +289,7 @@ def _rest(lora: bool) -> None:
         selection_mode="multi",
         format_func=lambda part: t(f"train.part_{part}"),
         key=key_of("targets"),
+        persist_state="session",
         help=t("train.targets_help"),
         disabled=not lora,
     )
@@ -274,6 +299,7 @@ def _rest(lora: bool) -> None:
         selection_mode="multi",
         format_func=lambda tower: t(f"train.tower_{tower}"),
         key=key_of("towers"),
+        persist_state="session",
         help=t("train.towers_help"),
         disabled=not lora,
     )
@@ -283,11 +309,18 @@ def _rest(lora: bool) -> None:
         PRECISIONS,
         format_func=lambda name: t(f"train.precision_{name}"),
         key=key_of("precision"),
+        persist_state="session",
         help=t("train.precision_help"),
     )
     for name in ("rslora", "augment", "checkpointing"):
         disabled = name == "rslora" and not lora
-        st.checkbox(t(f"train.{name}"), key=key_of(name), help=t(f"train.{name}_help"), disabled=disabled)
+        st.checkbox(
+            t(f"train.{name}"),
+            key=key_of(name),
+            persist_state="session",
+            help=t(f"train.{name}_help"),
+            disabled=disabled,
+        )
 
 
 def _said(config: "TrainConfig") -> None:
