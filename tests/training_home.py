@@ -13,6 +13,7 @@ from core.training.config import TrainConfig
 from db.annotations import Annotations
 from db.home import Home
 from db.images import Pairs
+from db.jobs import Jobs
 from db.passages import Passages
 from workbench.tasks.datasets import build
 from workbench.tasks.images import add_picture
@@ -54,3 +55,17 @@ def rebuild(home: Home, **changed: object) -> None:
 def small_config(epochs: int = 2, **options: object) -> TrainConfig:
     """A run of the mini model that takes a moment: about two steps an epoch."""
     return config_for("mini", epochs=epochs, batch_size=5, rank=4, **options)  # type: ignore[arg-type]
+
+
+class StopAt:
+    """Asks a job to stop, as the button does, once so many steps of training were reported."""
+
+    def __init__(self, jobs: Jobs, job_id: int, step: int) -> None:
+        self.jobs, self.job_id, self.step = jobs, job_id, step
+
+    def report(self, done: int, total: int, message: str = "", **details: object) -> None:
+        if message == "progress.train_step" and done >= self.step and not self.jobs.get(self.job_id).stop_requested:
+            self.jobs.cancel(self.job_id)
+
+    def should_stop(self) -> bool:
+        return False

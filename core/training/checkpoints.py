@@ -64,14 +64,20 @@ def clear_unfinished(folder: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def save_best(folder: Path, module: nn.Module, epoch: int) -> None:
-    """Keep the present weights as the best ones."""
-    _save(folder / BEST, {"epoch": epoch, "weights": trainable_state(module)})
+def save_best(folder: Path, module: nn.Module, epoch: int, base: str) -> None:
+    """Keep the present weights as the best ones; ``base`` is the fingerprint of the model they were tuned from."""
+    _save(folder / BEST, {"epoch": epoch, "base": base, "weights": trainable_state(module)})
 
 
-def load_best(folder: Path, module: nn.Module) -> int:
-    """Give the model its best weights back; returns their epoch."""
+def load_best(folder: Path, module: nn.Module, base: str) -> int:
+    """Give the model its best weights back; returns their epoch.
+
+    Raises :class:`InputError` ``checkpoint_missing``, ``checkpoint_damaged``, or ``resume_mismatch`` when they are of
+    another model or another ``base``.
+    """
     content = _load(folder / BEST)
+    if content.get("base", base) != base:  # runs of an earlier version do not say it
+        raise InputError("resume_mismatch", what="base")
     load_trainable(module, content["weights"])
     return int(content["epoch"])
 

@@ -156,7 +156,7 @@ class _Run:
                 self._close_epoch({"epoch": 0, "untuned": True, **self.valid()})
         while self.state.epoch <= self.config.epochs and not self._exhausted():
             self._epoch(self.state.epoch)
-        load_best(self.folder, self.model.clip)
+        load_best(self.folder, self.model.clip, self.identity["base"])
         self.model.clip.eval()
         trainable, total = count_parameters(self.model.clip)
         return TrainResult(
@@ -217,7 +217,7 @@ class _Run:
         score = float(said["mean_recall"]) if self.valid is not None else float(epoch)
         best = state.best_epoch == 0 or score > state.best_score
         if best:
-            save_best(self.folder, self.model.clip, epoch)
+            save_best(self.folder, self.model.clip, epoch, self.identity["base"])
             state.best_epoch, state.best_score = epoch, score
         loss = state.loss_sum / len(batches)
         state.epoch, state.step_in_epoch, state.loss_sum = epoch + 1, 0, 0.0

@@ -56,6 +56,8 @@ def result(app: App, run: Run) -> None:
         st.metric(t("run_page.seconds"), duration(summary["seconds"]))
     chosen = summary["chosen_by"] if summary["chosen_by"] == "last" else summary.get("best_at", "both")
     st.caption(t(f"run_page.chosen_{chosen}"))
+    if summary.get("finished_here"):
+        st.info(t("run_page.finished_here", trained=summary["epochs"], planned=run.config["epochs"]))
     for note in summary.get("notes", ()):
         if note["what"] == "threads":
             st.info(t("run_page.threads_note", step=note["step"], before=note["before"], now=note["now"]))

@@ -17,7 +17,7 @@ from core.training.presets import FULL_RATE_RELEASED, PRESETS
 from db.experiments import Datasets, Runs
 from db.images import Images
 from db.jobs import Jobs
-from tests.training_home import fill, rebuild, small_config
+from tests.training_home import StopAt, fill, rebuild, small_config
 from workbench.jobs.dispatching import spawn
 from workbench.jobs.running import recover, run_job, submit
 from workbench.tasks import run_files
@@ -42,20 +42,6 @@ def folder_of(home, job_id):
 def step_numbers(folder):
     rows = [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
     return [row["step"] for row in rows if row["kind"] == "step"]
-
-
-class StopAt:
-    """Asks a job to stop, as the button does, once so many steps of training were reported."""
-
-    def __init__(self, jobs, job_id, step):
-        self.jobs, self.job_id, self.step = jobs, job_id, step
-
-    def report(self, done, total, message="", **details):
-        if message == "progress.train_step" and done >= self.step and not self.jobs.get(self.job_id).stop_requested:
-            self.jobs.cancel(self.job_id)
-
-    def should_stop(self):
-        return False
 
 
 def test_what_is_chosen_by_hand_goes_over_a_preset():

@@ -1,10 +1,12 @@
-"""``songclip jobs``: list, show, cancel, resume; ``run`` is what the dispatcher starts."""
+"""``songclip jobs``: list, show, cancel, resume, finish; ``run`` is what the dispatcher starts."""
 
 import sys
 
 import click
 
+from core.errors import InputError, SongclipError
 from core.records import Job
+from db.experiments import Runs
 from db.jobs import Jobs
 from workbench.commands.base import Answer, Context, command
 from workbench.jobs.running import recover, run_job
@@ -49,7 +51,7 @@ def register(root: click.Group) -> None:
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
     @click.pass_context
     def jobs(ctx: click.Context, as_json: bool) -> None:
-        """Long work: list it, look at it, cancel it, resume it."""
+        """Long work: list it, look at it, cancel it, resume it, finish it."""
         if ctx.invoked_subcommand is None:
             ctx.invoke(listing, as_json=as_json)
 
@@ -85,6 +87,21 @@ def register(root: click.Group) -> None:
         repository = Jobs(context.db)
         recover(context.home, repository)
         job = repository.resume(job_id)
+        return Answer(document(context, job), (_line(context, job),))
+
+    @command(jobs, "finish")
+    @click.argument("job_id", type=int)
+    def finish(context: Context, job_id: int) -> Answer:
+        """End a stopped training here: the best epoch so far becomes its model, without training on."""
+        from workbench.tasks.finishing import finish_here
+
+        recover(context.home, Jobs(context.db))
+        made = Runs(context.db).of_job(Jobs(context.db).get(job_id).id)
+        if made is None:
+            raise InputError("run_nothing_to_finish", run=f"#{job_id}")
+        job = run_job(context.home, finish_here(context.home, context.db, made.name).id)
+        if job.error:
+            raise SongclipError(job.error, **job.error_details)
         return Answer(document(context, job), (_line(context, job),))
 
     @command(jobs, "run")

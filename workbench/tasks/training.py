@@ -22,8 +22,17 @@ from db.home import Home
 from db.jobs import Jobs
 from workbench.jobs.kinds import JobContext
 from workbench.tasks.datasets import record_of
+from workbench.tasks.finishing import asked_to_finish
 from workbench.tasks.models import ADAPTER, FULL, base_name, check_base
-from workbench.tasks.run_files import METRICS, MetricsLog, answers, examples_of, run_log
+from workbench.tasks.run_files import (
+    METRICS,
+    MetricsLog,
+    answers,
+    examples_of,
+    memory_notes,
+    read_metrics,
+    run_log,
+)
 from workbench.tasks.splits import Encoded, read_encoded
 
 if TYPE_CHECKING:
@@ -210,8 +219,10 @@ def start_run(
     return run
 
 
-def carry_out(home: Home, db: Database, run: Run, progress: Progress) -> dict[str, Any]:
+def carry_out(home: Home, db: Database, run: Run, progress: Progress, *, here: bool = False) -> dict[str, Any]:
     """Train a recorded run, going on from its last checkpoint when there is one, and write its model.
+
+    ``here``: train no further, and write the best epoch there is.
 
     The best epoch is the one with the highest recall over the whole valid gallery, among the epochs trained; which
     recall that is, the run's configuration says (``best_at``).
@@ -219,12 +230,12 @@ def carry_out(home: Home, db: Database, run: Run, progress: Progress) -> dict[st
     """
     from core.training.checkpoints import clear_unfinished
 
-    if record_of(home, db, run.dataset).hash != run.dataset_hash:
+    if not here and record_of(home, db, run.dataset).hash != run.dataset_hash:
         raise InputError("run_dataset_rebuilt", run=run.name, dataset=run.dataset)
     folder = home.experiments / run.name
     clear_unfinished(folder)  # before pictures are decoded anew, which may want the room
     with run_log(folder):
-        summary = _trained(home, run, folder, progress)
+        summary = _best_so_far(home, run, folder) if here else _trained(home, run, folder, progress)
     for file in folder.glob("pixels-*.npy"):
         with suppress(PermissionError):  # Windows, while something still looks at it
             file.unlink()
@@ -287,6 +298,40 @@ def _trained(home: Home, run: Run, folder: Path, progress: Progress) -> dict[str
     return _write_model(folder, model, config, result)
 
 
+def _best_so_far(home: Home, run: Run, folder: Path) -> dict[str, Any]:
+    from core.model.loading import load_model
+    from core.model.lora import count_parameters
+    from core.training.checkpoints import load_best
+    from core.training.config import TrainConfig
+    from core.training.loop import TrainResult
+    from core.training.step import prepare
+
+    config = TrainConfig.from_dict({name: value for name, value in run.config.items() if name != "extra"})
+    model = load_model(run.model, home.weights)
+    prepare(model, config)
+    best = load_best(folder, model.clip, model.fingerprint)
+    model.clip.eval()
+    steps, epochs = read_metrics(folder)
+    trained = max(best, *(row["epoch"] for row in epochs), 0)
+    trainable, total = count_parameters(model.clip)
+    result = TrainResult(
+        best_epoch=best,
+        chosen_by="mean_recall" if any("mean_recall" in row for row in epochs) else "last",
+        epochs=trained,
+        ended_early=trained < config.epochs,
+        steps=steps[-1]["step"],
+        trainable=trainable,
+        total=total,
+        seconds=steps[-1]["seconds"],
+        threads=run.config["extra"]["threads"],
+        micro_batch=steps[-1]["micro_batch"],
+        history=epochs,
+        notes=[{**note, "what": "micro_batch"} for note in memory_notes(steps)],
+    )
+    logger.info("Ended here by hand, after %d epochs, with epoch %d", trained, best)
+    return {**_write_model(folder, model, config, result), "finished_here": True}
+
+
 def best_recall(figures: Mapping[str, Any], best_at: "BestAt") -> float:
     """The mean of R@1, R@5 and R@10 that decides, in per cent; without texts of the sources all texts ask."""
     if best_at == "both":
@@ -345,7 +390,9 @@ def _write_model(folder: Path, model: "LoadedModel", config: "TrainConfig", resu
 
 
 def train_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
-    """Job: train on ``dataset`` from ``model`` with ``options``; a resumed job goes on with its run."""
+    """Job: train on ``dataset`` from ``model`` with ``options``; a resumed job goes on with its run, or finishes it
+    (workbench/tasks/finishing.py).
+    """
     from core.training.config import TrainConfig
 
     run = Runs(context.db).of_job(context.job_id)
@@ -360,4 +407,5 @@ def train_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
             job_id=context.job_id,
             extra={name: params[name] for name in ("device", "kinds", "again") if params.get(name)},
         )
-    return carry_out(context.home, context.db, run, context.progress)
+    here = asked_to_finish(context.home, run, Jobs(context.db).get(context.job_id))
+    return carry_out(context.home, context.db, run, context.progress, here=here)
