@@ -160,10 +160,10 @@ class Pairs:
         """
         return self._say("pairs", "refused_pairs", pairs, who)
 
-    def remove(self, passage_id: int, image_id: int) -> None:
-        """Take a connection away."""
+    def remove(self, passage_id: int, image_id: int) -> str:
+        """Take a connection away; returns its note, empty when there was none."""
         with transaction(self.db):
-            self._forget("pairs", passage_id, image_id)
+            return self._forget("pairs", passage_id, image_id)
 
     def refuse(self, pairs: Iterable[tuple[int, int, str]], *, who: str) -> int:
         """Note of (passage id, image id, note) that they do not belong together, connected before or not.
@@ -189,8 +189,11 @@ class Pairs:
                 ).rowcount
         return new
 
-    def _forget(self, table: str, passage_id: int, image_id: int) -> None:
-        self.db.execute(f"DELETE FROM {table} WHERE passage_id = ? AND image_id = ?", [passage_id, image_id])
+    def _forget(self, table: str, passage_id: int, image_id: int) -> str:
+        gone = self.db.execute(
+            f"DELETE FROM {table} WHERE passage_id = ? AND image_id = ? RETURNING note", [passage_id, image_id]
+        ).fetchone()
+        return str(gone[0]) if gone else ""
 
     def count(self, *, refused: bool = False) -> int:
         """How many connections, or refused pairs, between passages and pictures that are not deleted."""

@@ -27,7 +27,7 @@ class PassageFilter:
 
     ``text`` is matched with variants folded, each of its words. ``who`` made a revision of the passage, ``model``
     a suggestion that could be read. ``order`` is by work and then id, by most problems, or by least agreement of the
-    models (unknown last); work and id decide where those are equal.
+    models (unknown last); work and id decide where those are equal. ``unpaired`` has no picture.
     """
 
     text: str = ""
@@ -39,6 +39,7 @@ class PassageFilter:
     problems: bool = False
     disputed: bool = False
     stale: bool = False
+    unpaired: bool = False
     order: Order = "source"
 
 
@@ -63,6 +64,11 @@ def where(wanted: PassageFilter) -> tuple[str, list[Any]]:
             clauses.append(clause)
             values.append(str(value))
     clauses += [f"a.{flag} > 0" for flag in ("problems", "disputed", "stale") if getattr(wanted, flag)]
+    if wanted.unpaired:
+        clauses.append(
+            "NOT EXISTS (SELECT 1 FROM pairs JOIN images i ON i.id = pairs.image_id"
+            " WHERE pairs.passage_id = p.id AND i.deleted_at IS NULL)"
+        )
     return " AND ".join(clauses), values
 
 

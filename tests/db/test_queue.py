@@ -9,6 +9,7 @@ from core.errors import SongclipError
 from core.texts.annotation import AnnotationValue, Status
 from core.texts.passage import NewPassage
 from db.annotations import Annotations
+from db.images import Images, Pairs
 from db.passages import Passages
 from db.queue import ORDERS, PassageFilter
 from db.suggestions import Suggestions
@@ -29,15 +30,19 @@ FILTERS = (
     {"problems": True},
     {"disputed": True},
     {"stale": True},
+    {"unpaired": True},
+    {"unpaired": True, "status": Status.DRAFT},
     {"text": "湖", "status": Status.DRAFT, "problems": True},
     {"who": "乙", "stale": True, "work": "梦粱录"},
 )
 
 
 @pytest.fixture
-def rows(db):
+def rows(db, new_image):
     """Twenty-four passages of three works, as dictionaries of what the queue asks about; two are deleted."""
     passages, annotations = Passages(db), Annotations(db)
+    there, gone = new_image(1), new_image(2)
+    Images(db).delete(gone.id)
     rows = []
     for number in range(24):
         source = ("武林旧事", "夢粱錄", "梦粱录", "都城纪胜")[number * 5 % 4]
@@ -51,7 +56,10 @@ def rows(db):
             "who": set(),
             "models": set(),
             "status": Status.NEW,
+            "paired": number % 4 == 1,
         }
+        if number % 2:
+            Pairs(db).add([(passage_id, (there if row["paired"] else gone).id, "")], who="甲")
         row |= {"problems": 0, "disputed": False, "stale": 0, "agreement": None, "deleted": False}
         for model, broken in (("m1", number % 4 == 0), ("m2", number % 5 != 0)):
             value = None if broken else AnnotationValue(english=text)
@@ -89,6 +97,7 @@ def matches(row, wanted):
         and (not wanted.who or wanted.who in row["who"])
         and (not wanted.model or wanted.model in row["models"])
         and all(row[flag] for flag in ("problems", "disputed", "stale") if getattr(wanted, flag))
+        and not (wanted.unpaired and row["paired"])
     )
 
 

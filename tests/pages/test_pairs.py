@@ -51,3 +51,46 @@ def test_what_a_model_finds_is_offered_best_first_without_what_was_decided(home,
     assert first not in keys(app, "refuse-1-")
     button(app, offered[1]).click().run()
     assert sorted(ids(Pairs(home.open()).images_of(1))) == sorted([1, int(offered[1].rsplit("-", 1)[1])])
+
+
+def test_a_disconnection_is_taken_back_with_its_note(filled, open_page):
+    pairs = Pairs(filled.open())
+    pairs.remove(1, 2)
+    pairs.add([(1, 2, "the left scroll")], who="test")
+    app = open_page("images/pairs.py")
+    button(app, "unpair-1-2").click().run()
+    assert ids(pairs.images_of(1)) == [1]
+    button(app, "undo-disconnect").click().run()
+    assert [(pair.image_id, pair.note) for pair in pairs.all()] == [(1, ""), (2, "the left scroll")]
+    assert not any(element.key == "undo-disconnect" for element in app.button)
+
+
+def test_the_passage_is_in_the_address_and_one_goes_on_from_it(filled, open_page):
+    app = open_page("images/pairs.py", id="3")
+    assert app.selectbox(key="pairs-passage").value == 3
+    button(app, "pairs-next").click().run()
+    assert app.query_params["id"] == "4" and button(app, "pairs-next").disabled
+    button(app, "pairs-previous").click().run()
+    app.selectbox(key="pairs-passage").set_value(2).run()
+    assert app.query_params["id"] == "2" and not app.exception
+    for nonsense in ("99", "x", ""):
+        assert open_page("images/pairs.py", id=nonsense).selectbox(key="pairs-passage").value == 1
+
+
+def test_only_passages_without_pictures_are_shown_and_one_stays_when_it_gets_its_first(filled, open_page):
+    app = open_page("images/pairs.py")
+    app.toggle(key="pairs-unpaired").set_value(True).run()
+    chosen = app.selectbox(key="pairs-passage")
+    assert chosen.value == 2 and len(chosen.options) == 3
+    button(app, "pair-2-3").click().run()
+    assert app.selectbox(key="pairs-passage").value == 2, "there is more to connect to it"
+    button(app, "pairs-next").click().run()
+    assert app.selectbox(key="pairs-passage").value == 3
+    assert len(app.selectbox(key="pairs-passage").options) == 2
+
+
+def test_a_model_that_is_asked_nothing_says_so(filled, open_page):
+    app = open_page("images/pairs.py")
+    next(group for group in app.get("button_group") if group.key == "pairs-find").set_value("alike").run()
+    app.text_input(key="pairs-asked-1").set_value(" ").run()
+    assert any("Type what" in info.value for info in app.info)

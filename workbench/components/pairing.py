@@ -19,7 +19,7 @@ def pair_buttons(app: App, passage_id: int, image: ImageRecord, state: Literal["
     pairs, key = Pairs(app.db), f"{passage_id}-{image.id}"
     if state == "paired":
         if st.button(t("pairs.disconnect"), key=f"unpair-{key}", icon=":material/link_off:", width="stretch"):
-            pairs.remove(passage_id, image.id)
+            st.session_state["disconnected"] = (passage_id, image.id, pairs.remove(passage_id, image.id))
             st.rerun()
     elif st.button(t("pairs.connect"), key=f"pair-{key}", icon=":material/add_link:", width="stretch"):
         pairs.add([(passage_id, image.id, "")], who=app.who)
@@ -33,6 +33,18 @@ def pair_buttons(app: App, passage_id: int, image: ImageRecord, state: Literal["
     ):
         pairs.refuse([(passage_id, image.id, "")], who=app.who)
         st.rerun()
+
+
+def undo_disconnect(app: App, passage_id: int) -> None:
+    """A way back from the latest disconnection of this passage: the picture may be hard to find again."""
+    last = st.session_state.get("disconnected")
+    if last and last[0] == passage_id:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(t("pairs.disconnected"), width="content")
+            if st.button(t("passages.undo"), key="undo-disconnect", icon=":material/undo:", type="tertiary"):
+                del st.session_state["disconnected"]
+                Pairs(app.db).add([last], who=app.who)
+                st.rerun()
 
 
 def pairs_as_tables(app: App) -> None:

@@ -40,10 +40,13 @@ class App:
 
 
 def current_language() -> Language:
-    """The language chosen in the sidebar, else the address's ``lang``, else the settings', else the browser's."""
+    """The language chosen in the sidebar, else the address's ``lang``, else the one this browser was told before.
+
+    Else the settings', else the browser's own.
+    """
     chosen = st.session_state.get("language")
     if chosen not in LANGUAGES:
-        asked = st.query_params.get("lang") or _settings_language() or st.context.locale
+        asked = st.query_params.get("lang") or remembered(LANGUAGE_COOKIE) or _settings_language() or st.context.locale
         chosen = language_of(asked)
         st.session_state["language"] = chosen
     language: Language = chosen
@@ -156,27 +159,29 @@ def sidebar() -> None:
             required=True,
             label_visibility="collapsed",
             persist_state="session",
+            on_change=lambda: st.session_state.update({"language-chosen": True}),
         )
         if "who" not in st.session_state:
-            st.session_state["who"] = remembered_name()
+            st.session_state["who"] = remembered(NAME_COOKIE)
         st.text_input(t("shell.who"), key="who", max_chars=60, placeholder=t("shell.somebody"), persist_state="session")
-        _remember_name(st.session_state["who"])
+        chosen = current_language() if st.session_state.get("language-chosen") else ""
+        _remember({NAME_COOKIE: st.session_state["who"], LANGUAGE_COOKIE: chosen})
 
 
-NAME_COOKIE = "songclip_who"
+NAME_COOKIE, LANGUAGE_COOKIE = "songclip_who", "songclip_language"
 
 
-def remembered_name() -> str:
-    """The name that this browser was told before; from a cookie that only this server gets."""
-    told = st.context.cookies.get(NAME_COOKIE, "")
+def remembered(cookie: str) -> str:
+    """What this browser was told before; from a cookie that only this server gets."""
+    told = st.context.cookies.get(cookie, "")
     return unquote(told)[:60] if isinstance(told, str) else ""
 
 
-def _remember_name(name: str) -> None:
+def _remember(cookies: dict[str, str]) -> None:
     remember = st.components.v2.component(
-        "songclip_name", js=Path(__file__).with_name("name.js").read_text(encoding="utf-8")
+        "songclip_remember", js=Path(__file__).with_name("remember.js").read_text(encoding="utf-8")
     )
-    remember(key="name", data={"cookie": NAME_COOKIE, "name": name})
+    remember(key="remember", data=cookies)
 
 
 def _begin_own(path: Path) -> None:
