@@ -11,7 +11,7 @@ from workbench.tasks.finishing import finish_here
 
 
 def finish_button(run: Run, job: Job, epoch: int) -> None:
-    """Offer to write the model of the best ``epoch``; a second click finds the job queued already."""
+    """Offer to write the model of the best ``epoch``; who is beaten to it sees what the other one began."""
     if job.kind != "train":
         return
     label = t("run_page.finish", epoch=epoch)
