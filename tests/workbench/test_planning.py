@@ -41,6 +41,8 @@ def test_the_plan_says_what_the_run_then_takes(home, db):
     assert plan["steps_per_epoch"] == steps_an_epoch(db, "lake", config)
     assert plan["micro_batch"] == trained["micro_batch"] and plan["effective_batch"] <= config.effective_batch
     assert plan["seconds"] == pytest.approx(plan["epoch_seconds"] * 2, abs=0.01) and plan["peak_bytes"] > 0
+    if plan["device"] == "cpu" and steps[-1]["memory"]:
+        assert plan["process_bytes"] == pytest.approx(steps[-1]["memory"], rel=0.3), "both of the whole process"
     assert job_for(db, "plan", params).id == job.id
     assert job_for(db, "plan", train_params("lake", "mini", small_config(3))) is None
 

@@ -56,7 +56,13 @@ def plan_view(app: App, wanted: Wanted, *, present: bool) -> None:
 def plan_figures(plan: Mapping[str, Any]) -> None:
     """What was measured of a plan, as figures for a grid."""
     st.metric(t("plan.micro_batch"), f"{plan['micro_batch']} / {plan['effective_batch']}", help=t("plan.micro_help"))
-    st.metric(t("plan.memory"), gigabytes(plan["peak_bytes"]), help=t("plan.memory_help"))
+    alone = gigabytes(plan["peak_bytes"])
+    if plan.get("process_bytes"):
+        st.metric(t("plan.process"), gigabytes(plan["process_bytes"]), help=t("plan.process_help", alone=alone))
+    else:
+        # on a CPU: of a plan of an earlier version, or on Windows, which does not say what a process takes
+        here = "tensors" if plan["device"] == "cpu" else "memory"
+        st.metric(t(f"plan.{here}"), alone, help=t(f"plan.{here}_help"))
     st.metric(t("plan.epoch"), duration(plan["epoch_seconds"]))
     st.metric(t("plan.whole"), duration(plan["seconds"]))
 

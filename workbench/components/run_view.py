@@ -70,7 +70,7 @@ def figures(run: Run, job: Job | None, steps: Sequence[Row], epochs: Sequence[Ro
         st.metric(t("run_page.loss"), f"{last['loss']:.3f}")
         st.metric(t("train.rate"), f"{last['lr']:.1e}")
         if last.get("memory"):
-            st.metric(t("run_page.memory"), gigabytes(last["memory"]))
+            st.metric(t("run_page.memory"), gigabytes(last["memory"]), help=t("run_page.memory_help"))
         # runs of an earlier version did not count texts
         speeds = [last[name] for name in ("images_per_second", "texts_per_second") if name in last]
         st.metric(t("run_page.speed"), " / ".join(f"{speed:.0f}" for speed in speeds), help=t("run_page.speed_help"))

@@ -62,13 +62,15 @@ def steps_an_epoch(db: Database, dataset: str, config: "TrainConfig") -> int:
 def plan_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
     """Job: load ``model``, find what fits and time a few steps on the texts of ``dataset`` with ``options``.
 
-    Pictures are not decoded: what is in them takes neither time nor memory.
+    Pictures are not decoded: what is in them takes neither time nor memory. ``process_bytes`` is what the process of
+    the run will take on a CPU, 0 on a card and where the system does not say.
     """
     import numpy as np
 
     from core.dataset.reader import read_split, splits_of
     from core.model.loading import load_model
     from core.training.config import TrainConfig
+    from core.training.memory import is_cuda, memory_used
     from core.training.plan import make_plan
 
     home, dataset = context.home, params["dataset"]
@@ -82,6 +84,10 @@ def plan_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
     data = with_pixels(split, blank).training_data()
     context.progress.report(1, 2, "progress.plan_measuring")
     plan = make_plan(model, data, TrainConfig.from_dict(params["options"]))
+    # A run on a CPU shows its whole process, so the plan does: what this one took, with what a plan has not,
+    # the two moments of the optimiser and the pictures.
+    used = None if is_cuda(plan.device) else memory_used(plan.device)
+    process = used + 8 * plan.trainable + blank[0].nbytes * len(split.image_ids) if used else 0
     return {
         "device": plan.device,
         "trainable": plan.trainable,
@@ -91,6 +97,7 @@ def plan_job(context: JobContext, params: dict[str, Any]) -> dict[str, Any]:
         "steps_per_epoch": plan.steps_per_epoch,
         "epochs": plan.epochs,
         "peak_bytes": plan.peak_bytes,
+        "process_bytes": process,
         "epoch_seconds": round(plan.epoch_seconds, 3),
         "seconds": round(plan.epoch_seconds * plan.epochs, 3),
     }
