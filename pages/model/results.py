@@ -6,14 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from core.records import EvaluationRecord, JobState
-from db.experiments import Datasets, Evaluations, Runs
+from db.experiments import Datasets, Evaluations
 from db.jobs import Jobs
 from workbench.components.charts import comparison_chart
-from workbench.components.job_panel import start_job
+from workbench.components.measuring import measuring
 from workbench.components.shell import App, page, t
 from workbench.components.strength import model_name, strengths_of_runs
 from workbench.tasks.datasets import CAPTION_KINDS
-from workbench.tasks.evaluating import measurable
 
 KS = (1, 5, 10)
 
@@ -56,7 +55,9 @@ def direction(records: list[EvaluationRecord], way: str) -> None:
     kind = chosen_kind(records, key) if way == "t2i" else ""
     found = [(model_name(r), r.figures["kinds"][kind] if kind else r.figures[way]) for r in records]
     first = found[0][1]
-    st.markdown(f"**{t(f'charts.{way}')}** · {t('results.about', queries=first['queries'], gallery=first['gallery'])}")
+    asks = t(f"captions.{kind}") if kind else t("results.every_kind")
+    about = t(f"results.about_{way}", queries=first["queries"], gallery=first["gallery"], kind=asks)
+    st.markdown(f"**{t(f'charts.{way}')}** · {about}")
     rows = rows_of(found)
     table: dict[str, list[str]] = {t("results.model"): [name for name, _ in found] + [t("results.chance")]}
     for k in KS:
@@ -74,29 +75,6 @@ def direction(records: list[EvaluationRecord], way: str) -> None:
         label_visibility="collapsed",
     )
     st.altair_chart(comparison_chart([row for row in rows if row["k"] == chosen]), width="stretch")
-
-
-def ask(app: App, dataset: str) -> None:
-    """Measure runs, or start the ablation."""
-    filled = measurable(app.db, dataset)
-    built = (dataset, Datasets(app.db).get(dataset).hash)
-    runs = [run.name for run in Runs(app.db).all() if run.summary and (run.dataset, run.dataset_hash) == built]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.multiselect(t("results.runs"), runs, runs[:3])
-        split = st.selectbox(t("dataset.split"), filled, format_func=lambda name: t(f"splits.{name}"), width=140)
-        if st.button(t("results.measure"), type="primary", icon=":material/straighten:"):
-            job = start_job(
-                app, "evaluate", {"dataset": dataset, "runs": chosen, "split": split}, key=f"evaluate-{dataset}"
-            )
-            st.switch_page("pages/system/jobs.py", query_params={"job": str(job.id)})
-        if st.button(
-            t("results.ablate"), icon=":material/science:", help=t("results.ablate_help"), disabled=filled == ["train"]
-        ):
-            job = start_job(app, "ablate", {"dataset": dataset}, key=f"ablate-{dataset}")
-            st.switch_page("pages/system/jobs.py", query_params={"job": str(job.id)})
-
-    if filled[0] == "train":
-        st.caption(t("results.no_held_out"))
 
 
 def ablation(app: App, dataset: str) -> None:
@@ -129,8 +107,10 @@ with page("results") as app:
         st.page_link("pages/model/dataset.py", label=t("pages.dataset"), icon=":material/dataset:")
         st.stop()
     asked = st.query_params.get("dataset", "")
-    dataset = st.selectbox(t("train.dataset"), datasets, datasets.index(asked) if asked in datasets else 0)
-    ask(app, dataset)
+    st.session_state.setdefault("results-dataset", asked if asked in datasets else datasets[0])
+    dataset = st.selectbox(t("train.dataset"), datasets, key="results-dataset")
+    st.query_params["dataset"] = dataset
+    measuring(app, dataset)
     current_hash = Datasets(app.db).get(dataset).hash
     measured = [record for record in Evaluations(app.db).current() if record.dataset == dataset]
     stale = [record for record in measured if record.dataset_hash != current_hash]

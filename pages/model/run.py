@@ -62,7 +62,12 @@ def result(app: App, run: Run) -> None:
         if note["what"] == "threads":
             st.info(t("run_page.threads_note", step=note["step"], before=note["before"], now=note["now"]))
     st.code(str(app.home.experiments / run.name), language=None)
-    st.page_link("pages/model/results.py", label=t("run_page.measure"), icon=":material/leaderboard:")
+    st.page_link(
+        "pages/model/results.py",
+        label=t("run_page.measure"),
+        icon=":material/leaderboard:",
+        query_params={"dataset": run.dataset, "run": run.name},
+    )
     st.page_link(
         "pages/search/browse.py",
         label=t("run_page.search"),

@@ -76,8 +76,10 @@ def strengths_of_runs(app: App, dataset: str) -> None:
         st.info(sorry(error))
         return
     left, right, button = st.columns([2, 2, 1], vertical_alignment="bottom")
-    asked = st.query_params.get("run", "")
-    run = runs[left.selectbox(t("strength.run"), list(runs), list(runs).index(asked) if asked in runs else 0)]
+    key, asked = f"strength-run-{dataset}", st.query_params.get("run", "")
+    st.session_state.setdefault(key, asked if asked in runs else next(iter(runs)))
+    run = runs[left.selectbox(t("strength.run"), list(runs), key=key)]
+    st.query_params["run"] = run.name
     done = measurements(app.home, app.db, run.name)
     sets = [*untouched_datasets(app.home, app.db, run), GENERAL]
     untouched = right.selectbox(
@@ -111,7 +113,8 @@ def _along(measured: dict[str, Any]) -> None:
     best = suggested(measured, figure or "R@5")
     rows = _rows(measured, figure or "R@5")
     st.altair_chart(_chart(rows, best), width="stretch")
-    st.caption(t("strength.reading"))
+    asked = t(f"strength.asked_{measured.get('asked', 'all')}")
+    st.caption(f"{asked} {t('strength.reading')}")
     for strength in dict.fromkeys((1.0, best)):
         for name in SETS:
             row = next(row for row in rows if row["strength"] == strength and row["name"] == name)
@@ -167,10 +170,15 @@ def _chart(rows: list[dict[str, Any]], best: float) -> alt.LayerChart:
         "set:N",
         title=None,
         scale=alt.Scale(domain=labels, range=[COLOURS[name] for name in SETS]),
-        legend=alt.Legend(orient="bottom", columns=1, labelLimit=600),
+        legend=alt.Legend(orient="bottom", columns=1, labelLimit=600, symbolOpacity=1),
     )
     values = [row["strength"] for row in rows]
-    x = alt.X("strength:Q", title=t("strength.axis"), scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(values=values))
+    x = alt.X(
+        "strength:Q",
+        title=t("strength.axis"),
+        scale=alt.Scale(domain=[0, 1]),
+        axis=alt.Axis(values=values, format="~g"),
+    )
     base = alt.Chart(frame).encode(x=x, color=colour)
     bands = base.mark_area(opacity=0.18).encode(
         y=alt.Y("low:Q", title=t("charts.recall"), scale=alt.Scale(domain=[0, 100])), y2="high:Q"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_utils import Database
 
 from core.progress import Progress, stop_if_asked
+from core.records import DatasetRecord
 from db.experiments import Runs
 from db.home import Home
 from workbench.jobs.kinds import JobContext
@@ -48,6 +49,27 @@ def experiments(model: str, kinds: tuple[str, ...], epochs: int | None) -> Itera
             yield Experiment("rank", f"rank-{rank}", config_for(model, rank=rank, epochs=epochs))
 
 
+def foreseen(home: Home, db: Database, dataset: str, model: str = "") -> tuple[int, float | None]:
+    """How many trainings the experiments are, and about how many seconds, going by earlier runs of the same model.
+
+    The time is None where no run of the model on this build of the dataset was finished.
+    """
+    record, name = record_of(home, db, dataset), base_name(home, model)
+    planned = [each.config for each in experiments(name, _kinds(record), None) if each.config]
+    paces = [
+        run.summary["seconds"] / run.summary["epochs"]
+        for run in Runs(db).all()
+        if run.summary.get("epochs") and (run.model, run.dataset, run.dataset_hash) == (name, dataset, record.hash)
+    ]
+    if not paces:
+        return len(planned), None
+    return len(planned), sum(paces) / len(paces) * sum(config.epochs for config in planned)
+
+
+def _kinds(record: DatasetRecord) -> tuple[str, ...]:
+    return tuple(kind for kind, made in record.manifest["captions"]["made"].items() if made)
+
+
 def ablate(
     home: Home,
     db: Database,
@@ -65,8 +87,7 @@ def ablate(
     name = base_name(home, model)
     record = record_of(home, db, dataset)
     split = split_to_measure(db, dataset, "")
-    kinds = tuple(kind for kind, made in record.manifest["captions"]["made"].items() if made)
-    plan = list(experiments(name, kinds, epochs))
+    plan = list(experiments(name, _kinds(record), epochs))
     earlier = {
         run.config["extra"].get("experiment"): run
         for run in Runs(db).all()
