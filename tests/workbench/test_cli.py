@@ -291,6 +291,17 @@ def test_pairs_that_cannot_be_used_change_nothing(songclip, home, tmp_path, raw_
     assert songclip("pairs", "export", tmp_path / "nowhere" / "x.csv").mistake("nowhere")
 
 
+@pytest.mark.parametrize("more", [(), ("--refused",)])
+def test_a_bad_row_is_named_with_the_file_it_stands_in(songclip, tmp_path, raw_texts, picture_file, more):
+    songclip("passages", "import", raw_texts)
+    songclip("images", "import", picture_file("lake.png", (20, 90, 160)))
+    table = tmp_path / "wrong_pairs.csv"
+    table.write_text("passage_id,image\n1,1\nxx,1\n", encoding="utf-8")
+    assert "wrong_pairs.csv:3: " in songclip("pairs", "import", table, *more).out
+    table.write_bytes(b"passage_id,image\n\xff\xfe\x00\n")
+    assert songclip("pairs", "import", table, *more).mistake("wrong_pairs.csv")
+
+
 def test_jobs_are_listed_shown_cancelled_and_resumed(songclip, home):
     jobs = Jobs(home.open())
     waiting = jobs.submit("annotate", "llm", {"provider": "offline"})

@@ -25,7 +25,7 @@ def register(root: click.Group) -> None:
 
         if metadata is not None and not metadata.is_file():
             raise InputError("file_missing", file=metadata)
-        described = read_metadata(metadata.read_bytes()) if metadata else {}
+        described = read_metadata(metadata.read_bytes(), metadata.name) if metadata else {}
         report = import_pictures(context.home, context.db, picture_files(paths), described, Bar(context))
         rejected = [{"where": item.where, "why": explain(item.error, context.language)} for item in report.rejected]
         if report.rejected and not report.ids and not report.duplicates:
@@ -50,7 +50,14 @@ def register(root: click.Group) -> None:
 
         if not file.is_file():
             raise InputError("file_missing", file=file)
-        report = import_pairs(context.db, file.read_bytes(), who="command line", refused=refused, progress=Bar(context))
+        report = import_pairs(
+            context.db,
+            file.read_bytes(),
+            who="command line",
+            name=file.name,
+            refused=refused,
+            progress=Bar(context),
+        )
         rejected = [{"where": item.where, "why": explain(item.error, context.language)} for item in report.rejected]
         if report.rejected and not report.added and not report.present:
             raise report.rejected[0].error

@@ -60,6 +60,6 @@ def pairs_as_tables(app: App) -> None:
         file = st.file_uploader(t("pairs.upload"), type=["csv", "tsv", "xlsx"])
         refused = st.toggle(t("pairs.upload_refused"), help=t("pairs.refused_why"))
         if file and st.button(t("pairs.upload_save")):
-            report = import_pairs(app.db, file.getvalue(), who=app.who, refused=refused)
+            report = import_pairs(app.db, file.getvalue(), who=app.who, name=file.name, refused=refused)
             st.success(t("pairs.imported", count=report.added, present=report.present))
             show_rejected(report.rejected)

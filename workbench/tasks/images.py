@@ -100,9 +100,9 @@ def describe_picture(db: Database, changed: ImageRecord, *, seen: ImageRecord) -
         images.describe(replace(before, **hers))
 
 
-def read_metadata(data: bytes) -> dict[str, dict[str, str]]:
+def read_metadata(data: bytes, name: str = "metadata.csv") -> dict[str, dict[str, str]]:
     """A table with a column ``file`` and any of title, category, source, rights, note, work; by file name."""
-    rows = read_table("metadata.csv", data, ("file",))
+    rows = read_table(name, data, ("file",))
     return {row["file"].strip(): {name: row[name] for name in FIELDS if row.get(name)} for row in rows}
 
 
@@ -144,21 +144,28 @@ class PairReport:
 
 
 def import_pairs(
-    db: Database, data: bytes, *, who: str, refused: bool = False, progress: Progress | None = None
+    db: Database,
+    data: bytes,
+    *,
+    who: str,
+    name: str = "pairs.csv",
+    refused: bool = False,
+    progress: Progress | None = None,
 ) -> PairReport:
     """Read columns ``passage_id`` (of the list, or the file's own), ``image`` (id, SHA-256 or file name), ``note``.
 
-    ``refused``: they are pairs that do not belong together. Each bad row is reported, and costs no other; so is a row
-    that says the contrary of what somebody decided here, which stays.
+    ``name`` is the file's own, for what is said of its rows. ``refused``: they are pairs that do not belong together.
+    Each bad row is reported, and costs no other; so is a row that says the contrary of what somebody decided here,
+    which stays.
     """
-    rows = read_table("pairs.csv", data, ("passage_id", "image"))
+    rows = read_table(name, data, ("passage_id", "image"))
     progress = progress or Silent()
     report = PairReport()
     passages, images, pairs = Passages(db), Images(db), Pairs(db)
     decided = {(pair.passage_id, pair.image_id) for pair in pairs.all(refused=not refused)}
     wanted: list[tuple[int, int, str]] = []
     for number, row in enumerate(rows, 2):
-        where = f"pairs.csv:{number}"
+        where = f"{name}:{number}"
         try:
             passage = passages.find(row["passage_id"])
             image = images.find(row["image"])
