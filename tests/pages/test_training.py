@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+import streamlit as st
 
 from core.records import JobState
 from core.training.presets import PRESETS
@@ -12,9 +13,10 @@ from db.experiments import Runs
 from db.images import Images
 from db.jobs import Jobs
 from tests.training_home import fill, rebuild, small_config
+from workbench.components.option_words import option_name, option_value
 from workbench.i18n import translate
 from workbench.jobs.running import run_job
-from workbench.tasks.run_files import METRICS, read_examples, read_metrics
+from workbench.tasks.run_files import METRICS, flat_options, read_examples, read_metrics
 from workbench.tasks.training import config_for, queue_run, train_params
 
 TRAIN, RUN = "model/train.py", "model/run.py"
@@ -296,17 +298,34 @@ def test_after_edit_and_run_no_preset_is_ticked_and_the_options_of_the_run_stay(
     assert stands(app, "epochs") == PRESETS["quick"].epochs
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_option_of_a_run_has_a_name_and_its_value_words(language, monkeypatch):
+    monkeypatch.setitem(st.session_state, "language", language)
+    options = flat_options(small_config().to_dict())
+    names = {name: option_name(name) for name in ("model", *options)}
+    assert not [name for name, said in names.items() if said.startswith("train.")]
+    said = {name: option_value(name, value) for name, value in options.items()}
+    assert not [value for value in said.values() if value.startswith("train.") or set(value) & set('[]"_')]
+    full = option_value("method", "full")
+    assert full == translate("train.full", language) and option_value("memory_gb", None) == "—"
+
+
 def test_runs_on_the_same_data_are_compared_and_others_are_not_offered(trained, open_page):
     db = trained.open()
-    run_job(trained, queue_run(trained, db, train_params("lake", "mini", small_config(1, dropout=0.5))).id)
+    other = small_config(1, dropout=0.5, layers=1, targets=["q", "k"])
+    run_job(trained, queue_run(trained, db, train_params("lake", "mini", other)).id)
     second, first = Runs(db).all()
     app = open_page(RUN, run=second.name)
     chooser = app.multiselect(key=f"compare-{second.name}")
     assert list(chooser.options) == [first.name]
     chooser.set_value([first.name]).run()
-    table = app.dataframe[0].value
-    assert sorted(table.iloc[:, 0]) == ["dropout", "epochs"]
-    assert list(table[table.iloc[:, 0] == "epochs"].iloc[0, 1:]) == ["1", "2"]
+    table = {row[0]: list(row[1:]) for row in app.dataframe[0].value.itertuples(index=False)}
+    assert table == {
+        "Epochs": ["1", "2"],
+        "LoRA dropout": ["0.5", "0"],
+        "Last layers only": ["last 1", "all"],
+        "Parts that get adapters": ["q k", "q k v o mlp"],
+    }
     rebuild(trained, kinds=["modern"])
     run_job(trained, queue_run(trained, db, train_params("lake", "mini", small_config(1))).id)
     app = open_page(RUN, run=Runs(db).all()[0].name)

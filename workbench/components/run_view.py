@@ -14,6 +14,7 @@ from db.experiments import Runs
 from db.images import Images
 from workbench.components.finish import finish_button
 from workbench.components.limits import beyond
+from workbench.components.option_words import differing, option_name
 from workbench.components.quantities import duration, gigabytes
 from workbench.components.shell import App, app_home, plain, t
 from workbench.components.train_form import SEED, STARTED_FROM
@@ -29,7 +30,6 @@ from workbench.tasks.run_files import (
     LOG,
     TOP,
     Example,
-    flat_options,
     memory_notes,
     read_examples,
     read_metrics,
@@ -174,7 +174,11 @@ def compare(app: App, run: Run) -> None:
         return
     st.subheader(t("run_page.compare"))
     names = st.multiselect(
-        t("run_page.compare_with"), list(others), key=f"compare-{run.name}", help=t("run_page.compare_help")
+        t("run_page.compare_with"),
+        list(others),
+        key=f"compare-{run.name}",
+        help=t("run_page.compare_help"),
+        placeholder=t("run_page.compare_none"),
     )
     if not names:
         return
@@ -184,22 +188,10 @@ def compare(app: App, run: Run) -> None:
     )
     rows = differing(shown)
     if rows:
-        table = [{t("run_page.option"): name, **values} for name, values in rows.items()]
+        table = [{t("run_page.option"): option_name(name), **values} for name, values in rows.items()]
         st.dataframe(pd.DataFrame(table), hide_index=True)
     else:
         st.caption(t("run_page.same_options"))
-
-
-def differing(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
-    """The options that are not the same in all runs: by name what each run has."""
-    options = {run.name: {"model": run.model, **flat_options(run.config)} for run in runs}
-    names = dict.fromkeys(name for values in options.values() for name in values)
-    found = {name: {run: _text(values.get(name, "—")) for run, values in options.items()} for name in names}
-    return {name: values for name, values in found.items() if len(set(values.values())) > 1}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def frozen(run: Run) -> None:

@@ -326,5 +326,6 @@ def _rest(lora: bool) -> None:
 def _said(config: "TrainConfig") -> None:
     """What follows from the options: the batch that is contrasted, and how strong the adapters are."""
     batch = t("train.effective", batch=config.batch_size, parts=config.accumulation, whole=config.effective_batch)
-    scale = t("train.scale", scale=f"{config.lora.scale:.3g}") if config.method == "lora" else ""
+    by = "scale_rs" if config.lora.rslora else "scale"
+    scale = t(f"train.{by}", scale=f"{config.lora.scale:.3g}") if config.method == "lora" else ""
     st.caption(" ".join(part for part in (batch, plain(scale)) if part))
