@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from core.training.presets import PRESETS
 from workbench.cli import songclip
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +28,20 @@ def test_every_command_of_a_readme_is_one(name):
             group = group.commands[words.pop(0)]
         known = {option for parameter in group.params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known, line
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_commands_of_a_readme_follow_from_each_other(name):
+    """A strength needs a run, and a run's name is the one that the first training before it gives."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    lines = [shlex.split(line) for line in text.splitlines() if line.startswith("    songclip ")]
+    trained = next(words for words in lines if words[1] == "train")
+    rank = PRESETS[trained[trained.index("--preset") + 1]].lora.rank
+    named = [words[words.index("--run") + 1] for words in lines if "--run" in words]
+    assert len(named) >= 2 and set(named) == {f"0001-lora-r{rank}"}
+    assert all("--run" in words for words in lines if "--strength" in words)
+    made = {words[3] for words in lines if words[1:3] == ["dataset", "build"]}
+    assert {words[words.index("--dataset") + 1] for words in lines if "--dataset" in words} == made
 
 
 @pytest.mark.parametrize("name", READMES)

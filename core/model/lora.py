@@ -48,7 +48,7 @@ class LoraConfig:
     the end.
 
     The scale is ``alpha / rank``, or ``alpha / sqrt(rank)`` with ``rslora``. Raises :class:`InputError`
-    (``lora_config``) for values that make no sense.
+    (``lora_config``, for targets and towers ``lora_parts``) for values that make no sense.
     """
 
     rank: int = 4
@@ -64,13 +64,14 @@ class LoraConfig:
             "rank": self.rank >= 1,
             "alpha": self.alpha > 0,
             "dropout": 0 <= self.dropout < 1,
-            "targets": bool(self.targets) and set(self.targets) <= set(TARGETS),
-            "towers": bool(self.towers) and set(self.towers) <= set(TOWERS),
             "layers": self.layers is None or len(self.layers) > 0,
         }
         for name, good in checks.items():
             if not good:
                 raise InputError("lora_config", field=name, value=getattr(self, name))
+        for name, parts, known in (("targets", self.targets, TARGETS), ("towers", self.towers, TOWERS)):
+            if not parts or not set(parts) <= set(known):
+                raise InputError("lora_parts", field=name, value=",".join(parts), known=", ".join(known))
 
     @property
     def scale(self) -> float:
@@ -138,7 +139,7 @@ def apply_lora(clip: nn.Module, config: LoraConfig, seed: int = 0) -> list[str]:
 
     The vision tower must have split attention (:func:`core.model.attention.split_attention`). A ResNet's
     vision tower has no blocks to adapt and is left out, with a line in the log. Raises :class:`InputError`
-    when nothing is left to adapt (``lora_nothing``) or a layer does not exist (``lora_config``).
+    when nothing is left to adapt (``lora_nothing``) or a layer does not exist (``lora_layers``).
     """
     remove_lora(clip)
     clip.requires_grad_(False)
@@ -173,7 +174,8 @@ def _chosen(count: int, layers: tuple[int, ...] | None) -> list[int]:
     if layers is None:
         return list(range(count))
     if count and not all(-count <= layer < count for layer in layers):
-        raise InputError("lora_config", field="layers", value=layers)
+        wrong = next(layer for layer in layers if not -count <= layer < count)
+        raise InputError("lora_layers", layer=wrong, count=count)
     return sorted({layer % count for layer in layers}) if count else []
 
 

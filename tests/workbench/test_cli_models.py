@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -106,6 +107,23 @@ def test_the_figures_say_what_they_were_measured_on(home, said):
     assert {record.run for record in Evaluations(home.open()).current()} == {"", said["train"]["run"]}
 
 
+def test_the_figures_a_person_reads_have_their_intervals(songclip, said):
+    lines = songclip(
+        "evaluate", "--dataset", "lake", "--split", "valid", "--run", said["train"]["run"]
+    ).out.splitlines()
+    for line, way in zip(lines, ("t2i", "i2t"), strict=True):
+        figures = said["tuned"][way]
+        for k in (1, 5, 10):
+            low, high = figures["ci"][f"R@{k}"]
+            assert f"R@{k} {figures[f'R@{k}']:.1f} [{low:.1f}–{high:.1f}]" in line
+
+
+@pytest.mark.parametrize("name", ["search", "evaluate", "ablate", "train"])
+def test_every_option_that_names_something_is_explained(name):
+    options = [parameter for parameter in command.commands[name].params if isinstance(parameter, click.Option)]
+    assert not [option.name for option in options if not option.help]
+
+
 def test_a_search_names_the_nearest_pictures_in_order(home, said):
     document = said["search"]
     assert (document["query"], document["run"], document["model"]) == ("湖上石桥", None, MINI)
@@ -140,7 +158,11 @@ def test_each_long_command_is_a_job_that_ended(home):
         (["train", "--dataset", "lake", "--model", "ViT-B-16"], "ViT-B-16"),
         (["train", "--dataset", "lake", "--device", "abacus"], "abacus"),
         (["train", "--dataset", "lake", "--preset", "hasty"], "hasty"),
-        (["train", "--dataset", "lake", "--towers", "text,ears"], "towers"),
+        (
+            ["train", "--dataset", "lake", "--towers", "text,ears"],
+            "towers cannot be “text,ears”; there are: vision, text",
+        ),
+        (["train", "--dataset", "lake", "--targets", "x"], "q, k, v, o, mlp"),
         (["train", "--dataset", "lake", "--layers", 5], "layers"),
         (["ablate", "--dataset", "lake", "--model", "oracle"], "oracle"),
         (["evaluate", "--dataset", "nowhere"], "nowhere"),
@@ -148,6 +170,7 @@ def test_each_long_command_is_a_job_that_ended(home):
         (["evaluate", "--dataset", "lake", "--run", "0001-lora-r16", "--model", "mini"], ""),
         (["search", " "], ""),
         (["search", "湖", "--run", "0099-lora"], "0099-lora"),
+        (["search", "湖", "--strength", 0.5], "--run"),
         (["search", "湖", "--image", "nowhere.jpg"], "nowhere.jpg"),
         (["search", "湖", "--model", "oracle"], "oracle"),
         (["dataset", "build", "../outside"], ""),

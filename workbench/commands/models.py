@@ -9,7 +9,9 @@ from core.errors import InputError
 from workbench.commands.base import Answer, Bar, Context, command
 from workbench.jobs.running import run_in_foreground
 
-STRENGTH = "How much a run's tuning counts: 0 is its base model, 1 the model as tuned."
+BASE = "The base model: mini, ViT-B-16, … or a checkpoint file; without it the largest whose weights are here."
+RUN = "A run by its name, such as 0001-lora-r8; without it the base model, zero-shot."
+STRENGTH = "With --run: how much its tuning counts; 0 is its base model, 1 the model as tuned."
 
 
 def register(root: click.Group) -> None:
@@ -106,7 +108,7 @@ def _parts(words: str | None) -> list[str] | None:
 def _train(root: click.Group) -> None:
     @command(root, "train")
     @click.option("--dataset", required=True, help="The dataset to learn from, by its name.")
-    @click.option("--model", default="", help="mini, ViT-B-16, … or a checkpoint file.")
+    @click.option("--model", default="", help=BASE)
     @click.option(
         "--method",
         type=click.Choice(["lora", "full"]),
@@ -185,7 +187,10 @@ def _train(root: click.Group) -> None:
 def _measure(root: click.Group) -> None:
     def figures_line(context: Context, result: dict[str, Any], way: str) -> str:
         figures = result[way]
-        recalls = {f"r{k}": figures[f"R@{k}"] for k in (1, 5, 10)}
+        recalls = {
+            f"r{k}": f"{figures[f'R@{k}']:.1f} [{figures['ci'][f'R@{k}'][0]:.1f}–{figures['ci'][f'R@{k}'][1]:.1f}]"
+            for k in (1, 5, 10)
+        }
         return context.say(
             "results.line",
             way=context.say(f"charts.{way}"),
@@ -196,25 +201,32 @@ def _measure(root: click.Group) -> None:
         )
 
     @command(root, "evaluate")
-    @click.option("--dataset", required=True)
-    @click.option("--split", default="", type=click.Choice(["", "test", "valid", "train"]))
-    @click.option("--run", default="", help="A run; without it the base model, zero-shot.")
-    @click.option("--model", default="", help="mini, ViT-B-16, … or a checkpoint file.")
+    @click.option("--dataset", required=True, help="The dataset to measure on, by its name.")
+    @click.option(
+        "--split",
+        default=None,
+        type=click.Choice(["test", "valid", "train"]),
+        help="Which part of it; without it test where there is one, else valid.",
+    )
+    @click.option("--run", default="", help=RUN)
+    @click.option("--model", default="", help=BASE)
     @click.option("--strength", default=1.0, show_default=True, type=click.FloatRange(0, 1), help=STRENGTH)
-    def evaluate(context: Context, dataset: str, split: str, run: str, model: str, strength: float) -> Answer:
-        """Full-gallery Recall@K, in per cent, with chance and 95 % intervals."""
+    def evaluate(context: Context, dataset: str, split: str | None, run: str, model: str, strength: float) -> Answer:
+        """Full-gallery Recall@K, in per cent, with chance and 95 % intervals in brackets."""
         from workbench.tasks.evaluating import measure
 
         if run and model:
             raise InputError("run_or_model")
-        asked: dict[str, Any] = {"split": split, "model": model, "run": run, "strength": strength}
+        asked: dict[str, Any] = {"split": split or "", "model": model, "run": run, "strength": strength}
         result = measure(context.home, context.db, dataset, **asked, progress=Bar(context))
         return Answer(result, (figures_line(context, result, "t2i"), figures_line(context, result, "i2t")))
 
     @command(root, "ablate")
-    @click.option("--dataset", required=True)
-    @click.option("--model", default="", help="mini, ViT-B-16, … or a checkpoint file.")
-    @click.option("--epochs", type=click.IntRange(1, 10_000), default=None)
+    @click.option("--dataset", required=True, help="The dataset to train and measure on, by its name.")
+    @click.option("--model", default="", help=BASE)
+    @click.option(
+        "--epochs", type=click.IntRange(1, 10_000), default=None, help="Of each training; else what suits the model."
+    )
     def ablate(context: Context, dataset: str, model: str, epochs: int | None) -> Answer:
         """The five experiments: zero-shot, full, LoRA, kind of caption, rank."""
         from db.experiments import Datasets
@@ -235,10 +247,10 @@ def _search(root: click.Group) -> None:
     @command(root, "search")
     @click.argument("text")
     @click.option("--image", type=click.Path(path_type=Path), default=None, help="A picture to search with as well.")
-    @click.option("--run", default="")
-    @click.option("--model", default="")
+    @click.option("--run", default="", help=RUN)
+    @click.option("--model", default="", help=BASE)
     @click.option("--strength", default=1.0, show_default=True, type=click.FloatRange(0, 1), help=STRENGTH)
-    @click.option("--top", default=10, show_default=True, type=click.IntRange(1, 10_000))
+    @click.option("--top", default=10, show_default=True, type=click.IntRange(1, 10_000), help="How many pictures.")
     def search(
         context: Context, text: str, image: Path | None, run: str, model: str, strength: float, top: int
     ) -> Answer:

@@ -223,7 +223,7 @@ def test_rn50_gets_text_adapters_only():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"rank": 0}, {"alpha": 0}, {"dropout": 1}, {"targets": ("x",)}, {"towers": ()}, {"layers": ()}],
+    [{"rank": 0}, {"alpha": 0}, {"dropout": 1}, {"layers": ()}],
 )
 def test_options_that_make_no_sense(wrong):
     with pytest.raises(InputError) as error:
@@ -231,9 +231,21 @@ def test_options_that_make_no_sense(wrong):
     assert error.value.code == "lora_config" and error.value.details["field"] == next(iter(wrong))
 
 
-def test_a_layer_that_is_not_there(model):
-    with pytest.raises(InputError):
-        apply_lora(model.clip, LoraConfig(layers=(5,)))
+@pytest.mark.parametrize(
+    ("wrong", "known"),
+    [({"targets": ("x",)}, "q, k, v, o, mlp"), ({"towers": ("text", "ears")}, "vision, text"), ({"towers": ()}, "vi")],
+)
+def test_parts_that_are_not_there_are_said_with_those_that_are(wrong, known):
+    with pytest.raises(InputError) as error:
+        LoraConfig(**wrong)
+    assert error.value.details["field"] == next(iter(wrong)) and known in error.value.details["known"]
+
+
+@pytest.mark.parametrize("layers", [(5,), (-1, -4)])
+def test_a_layer_that_is_not_there(model, layers):
+    with pytest.raises(InputError) as error:
+        apply_lora(model.clip, LoraConfig(layers=layers))
+    assert error.value.details == {"layer": layers[-1], "count": 2}
 
 
 def test_options_go_through_json():
