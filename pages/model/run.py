@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.errors import SongclipError
+from core.errors import NotFoundError, SongclipError
 from core.records import Job, Run
 from db.experiments import Datasets, Runs
 from db.jobs import Jobs
@@ -14,11 +14,18 @@ from workbench.components.shell import App, app_home, page, plain, sorry, t
 
 
 def find(app: App) -> tuple[Run | None, int | None]:
-    """The run of the address and the job that makes it."""
-    job = st.query_params.get("job", "")
-    if job.isdecimal():
+    """The run of the address and the job that makes it; neither for an address that names none.
+
+    Raises NotFoundError for a run or a job that is not there.
+    """
+    job, name = st.query_params.get("job", ""), st.query_params.get("run", "")
+    if job.isdecimal() and job.isascii():
         return Runs(app.db).of_job(int(job)), int(job)
-    run = Runs(app.db).get(st.query_params.get("run", ""))
+    if job:
+        raise NotFoundError("job_not_found", id=job)
+    if not name:
+        return None, None
+    run = Runs(app.db).get(name)
     return run, run.job_id
 
 
@@ -91,6 +98,8 @@ with page("run") as app:
         elif Runs(Jobs(app_home().open()).db).of_job(job.id):
             st.rerun()
 
+    if run is None and job_id is None:
+        st.info(t("run_page.none_chosen"))
     if job_id is not None:
         watch_job(job_id, beside=beside)
     elif run:

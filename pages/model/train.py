@@ -6,7 +6,7 @@ import streamlit as st
 from core.errors import SongclipError
 from db.experiments import Datasets, Runs
 from workbench.components.plan_view import plan_view, waiting_view, weights_view
-from workbench.components.shell import App, page, plain, sorry, t
+from workbench.components.shell import App, local_day_time, page, plain, sorry, t
 from workbench.components.train_form import train_form
 from workbench.tasks.training import queue_run, train_params
 
@@ -45,7 +45,7 @@ def earlier(app: App) -> None:
                 100 * run.summary["trainable"] / run.summary["total"] if run.summary else None for run in runs
             ],
             t("train.best"): [run.summary.get("best_epoch") for run in runs],
-            t("jobs.created"): [run.created_at[:16].replace("T", " ") for run in runs],
+            t("jobs.created"): [local_day_time(run.created_at) for run in runs],
         }
     )
     config = {t("train.share"): st.column_config.NumberColumn(format="%.2f %%")}
@@ -56,6 +56,7 @@ def earlier(app: App) -> None:
         selection_mode="single-row",
         key="runs-table",
         column_config=config,
+        placeholder="—",
     )
     if chosen.selection.rows:
         st.switch_page("pages/model/run.py", query_params={"run": runs[chosen.selection.rows[0]].name})

@@ -12,7 +12,7 @@ from db.experiments import Runs
 from db.jobs import Jobs
 from workbench.components.annotate_job import ask_for_key, passage_states, passages_of_job
 from workbench.components.job_panel import resume_button, watch_job
-from workbench.components.job_words import about, brief, can_resume, job_sentence
+from workbench.components.job_words import about, about_briefly, brief, can_resume, job_sentence
 from workbench.components.plan_view import FIGURE, plan_figures
 from workbench.components.shell import App, local_day_time, page, plain, t
 from workbench.jobs.keys import holds
@@ -115,13 +115,13 @@ def table_of(app: App, ended: Sequence[Job]) -> None:
             "#": [job.id for job in ended],
             t("jobs.created"): [local_day_time(job.created_at) for job in ended],
             t("jobs.kind_column"): [t(f"jobs.kind.{job.kind}") for job in ended],
-            t("jobs.about"): [about(app.db, job) or "—" for job in ended],
+            t("jobs.about"): [about_briefly(app.db, job) or "—" for job in ended],
             t("passages.status"): [t(f"jobs.state.{job.state.value}") for job in ended],
             t("jobs.result"): [brief(job) or "—" for job in ended],
         }
     )
     text = st.column_config.TextColumn
-    widths = {t("jobs.created"): 125, t("jobs.kind_column"): 105, t("jobs.about"): 165, t("passages.status"): 75}
+    widths = {t("jobs.created"): 125, t("jobs.kind_column"): 105, t("jobs.about"): 125, t("passages.status"): 75}
     chosen = st.dataframe(
         table,
         hide_index=True,

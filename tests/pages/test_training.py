@@ -15,7 +15,8 @@ from db.jobs import Jobs
 from tests.training_home import fill, rebuild, small_config
 from workbench.components.option_words import option_name, option_value
 from workbench.i18n import translate
-from workbench.jobs.running import run_job
+from workbench.jobs.dispatching import spawn
+from workbench.jobs.running import lock_of, run_job
 from workbench.tasks.run_files import METRICS, flat_options, read_examples, read_metrics
 from workbench.tasks.training import config_for, queue_run, train_params
 
@@ -364,6 +365,40 @@ def test_a_run_that_failed_says_why_what_is_kept_and_goes_on(lake, open_page, la
     assert len(app.get("arrow_vega_lite_chart")) + len(app.get("vega_lite_chart")) >= 5, "the curve so far"
     press(app, translate("jobs.resume", language))
     assert Jobs(db).get(job.id).state is JobState.QUEUED
+
+
+def test_a_resumed_run_does_not_take_the_pictures_it_reads_for_steps(lake, open_page):
+    jobs = Jobs(lake.open())
+    job = queue_run(lake, lake.open(), train_params("lake", "mini", small_config(200)))
+    assert run_job(lake, job.id, beside=StopAt(lake, job.id, 5)).state is JobState.CANCELLED
+
+    def step():
+        shown = open_page(RUN, job=str(job.id)).metric
+        return next(metric.value for metric in shown if metric.label == "Step")
+
+    assert open_page(TRAIN).dataframe[0].proto.placeholder == "—", "what a run has not yet is no None"
+    stopped = jobs.get(job.id)
+    assert step() == f"{stopped.done} / {stopped.total}"
+    jobs.resume(job.id)
+    with lock_of(lake, job.id):
+        assert jobs.begin(job.id)
+        jobs.report(job.id, 100, 289, "progress.reading_pictures", {})
+        assert step() == f"{stopped.done}"
+
+
+def test_an_address_without_a_run_says_so_and_one_of_no_job_names_it(trained, open_page):
+    app = open_page(RUN)
+    assert app.info[0].value == "Choose a run on the Training page." and not app.error
+    assert "abc" in open_page(RUN, job="abc").error[0].value
+
+
+def test_the_log_of_a_run_holds_no_line_of_the_console(lake, open_page):
+    job = queue_run(lake, lake.open(), train_params("lake", "mini", small_config()))
+    child = spawn(lake, job)
+    assert child.wait(120) == 0
+    app = open_page(RUN, job=str(job.id))
+    log = next(code.value for code in app.code if "Epoch 2" in code.value)
+    assert "Training 100%" not in log and "100%" not in log
 
 
 def test_what_the_memory_guard_did_is_said(trained, open_page):

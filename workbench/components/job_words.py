@@ -10,6 +10,7 @@ from db.experiments import Datasets, Runs
 from workbench.components.quantities import duration
 from workbench.components.shell import t
 
+BETWEEN = " · "
 SHOWN = 3
 """Names of a list that are said before it is cut."""
 
@@ -47,6 +48,8 @@ def brief(job: Job) -> str:
     if job.state is JobState.DONE and job.kind == "dataset":
         pictures = {name: split["images"] for name, split in job.result["splits"].items()}
         return t("jobs.brief_dataset", **{"train": 0, "valid": 0, "test": 0} | pictures)
+    if job.state is JobState.DONE and job.kind == "plan":
+        return t("jobs.brief_plan", whole=duration(job.result["seconds"]), epochs=job.result["epochs"])
     if job.state is JobState.CANCELLED and job.message == "progress.train_step":
         return t("jobs.brief_step", step=job.done, steps=job.total, **job.details)
     return " ".join(result_lines(job)) if job.state is JobState.DONE else job_sentence(job)
@@ -94,7 +97,12 @@ def about(db: Database, job: Job) -> str:
     parts.append(_listed(asked.get("runs", ())))
     if job.kind in ("ask", "redraft") and "passage" in asked:
         parts.append(f"#{asked['passage']}")
-    return " · ".join(str(part) for part in parts if part)
+    return BETWEEN.join(str(part) for part in parts if part)
+
+
+def about_briefly(db: Database, job: Job) -> str:
+    """The first of :func:`about` alone, for a column: the run, else the dataset, else the model."""
+    return about(db, job).partition(BETWEEN)[0]
 
 
 def _method(options: dict[str, Any]) -> str:

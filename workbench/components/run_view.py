@@ -39,6 +39,8 @@ from workbench.tasks.run_files import (
 from workbench.tasks.training import params_again, queue_run
 
 Row = dict[str, Any]
+FIGURE = 190
+"""Pixels that a figure takes."""
 
 
 def live(run: Run, job: Job | None) -> None:
@@ -64,8 +66,10 @@ def live(run: Run, job: Job | None) -> None:
 def figures(run: Run, job: Job | None, steps: Sequence[Row], epochs: Sequence[Row]) -> None:
     """Where the run stands: step, loss, rate, memory, throughput and time left."""
     last = steps[-1]
-    with st.grid(min_column_width=140):
-        total = job.total if job and job.kind == "train" and job.total >= last["step"] else 0
+    with st.grid(min_column_width=FIGURE):
+        # before its first step a job counts pictures that it reads
+        counts_steps = job and job.kind == "train" and job.message == "progress.train_step"
+        total = job.total if job and counts_steps and job.total >= last["step"] else 0
         st.metric(t("run_page.step_now"), f"{last['step']} / {total}" if total else f"{last['step']}")
         st.metric(t("run_page.loss"), f"{last['loss']:.3f}")
         st.metric(t("train.rate"), f"{last['lr']:.1e}")
