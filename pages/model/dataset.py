@@ -43,7 +43,7 @@ def build_form(app: App) -> None:
     """Choose, see what would go in, build."""
     built = {record.name: record for record in Datasets(app.db).all()}
     begin(built)
-    left, right = st.columns(2)
+    left, right = st.columns([2, 3])  # the three usual kinds of text side by side
     kept: dict[str, Any] = {"persist_state": "session"}
     name = left.text_input(t("dataset.name"), max_chars=60, key="dataset-name", **kept) or ""
     kinds = right.multiselect(

@@ -8,7 +8,7 @@ from db.jobs import Jobs
 from tests.pages.test_training import StopAt
 from tests.training_home import fill, rebuild, small_config
 from workbench.i18n import translate
-from workbench.jobs.running import run_job, submit
+from workbench.jobs.running import lock_of, run_job, submit
 from workbench.tasks.training import queue_run, train_params
 
 JOBS = "system/jobs.py"
@@ -102,3 +102,13 @@ def test_a_measured_plan_is_found_again_on_its_own_page(lake, open_page):
     app = open_page(JOBS, job=str(job.id))
     figures = {metric.label: metric.value for metric in app.metric}
     assert figures["Pictures at a time"] and figures["The whole run"].endswith(("s", "min", "h"))
+
+
+def test_the_experiment_that_is_under_way_has_a_name_in_chinese(lake, open_page):
+    jobs = Jobs(lake.open())
+    job = submit(lake, jobs, "ablate", {"dataset": "lake"})
+    with lock_of(lake, job.id):
+        assert jobs.begin(job.id)
+        for label, name in (("only-modern", "只用白话图注"), ("rank-64", "秩 64"), ("full", "全量微调")):
+            jobs.report(job.id, 1, 8, "progress.ablating", {"name": label})
+            assert f"正在进行对照实验：{name}" in said(open_page(JOBS, "zh"))
