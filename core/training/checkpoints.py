@@ -118,7 +118,9 @@ def load_last(
     """
     content = _load(path)
     for what, value in identity.items():
-        if content["identity"].get(what) != value:
+        stored = content["identity"].get(what)
+        # an option that an earlier version did not have is as it always was
+        if ({**value, **stored} if isinstance(stored, dict) else stored) != value:
             raise InputError("resume_mismatch", what=what)
     load_trainable(module, content["weights"])
     optimizer.load_state_dict(content["optimizer"])
