@@ -3,6 +3,7 @@
 import pytest
 
 from core.progress import Silent
+from core.records import JobState
 from db.jobs import Jobs
 from tests.tuned_home import PARAMS, tuned_home
 from workbench.tasks.ablating import foreseen
@@ -82,5 +83,50 @@ def test_a_run_of_an_experiment_is_called_one_and_not_chosen_at_first(tuned, ope
     chosen = app.multiselect(key="results-runs-lake")
     assert chosen.value == [runs["lora"]]
     assert f"{runs['full']} · Experiment" in chosen.options
+    measure(home, db, "lake", run=runs["full"], progress=Silent())
+    assert f"{runs['full']} · Experiment" in list(open_page(RESULTS, dataset="lake").dataframe[0].value.iloc[:, 0])
     build(home, db, PARAMS | {"name": "other", "seed": 3}, Silent())
     assert not open_page(RESULTS, dataset="other").multiselect(key="results-runs-other").options
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "names"),
+    [
+        ("en", "Ablation", ["zero-shot", "captions of original text only", "chance"]),
+        ("zh", "对照实验", ["未微调", "只用原文图注", "随机水平"]),
+    ],
+)
+def test_the_experiments_stand_in_words_with_intervals_and_only_for_the_present_build(
+    tuned, open_page, language, title, names
+):
+    home, runs = tuned
+    db = home.open()
+    table = [
+        {
+            "group": group,
+            "label": label,
+            "trainable_percent": 5.19,
+            **measure(home, db, "lake", **of, progress=Silent()),
+        }
+        for group, label, of in (
+            ("zero-shot", "zero-shot", {"model": "mini"}),
+            ("prompt", "only-original", {"run": runs["lora"]}),
+        )
+    ]
+    jobs = Jobs(db)
+    job = jobs.submit("ablate", "gpu", {"dataset": "lake"})
+    jobs.begin(job.id)
+    jobs.end(job.id, JobState.DONE, result={"dataset": "lake", "table": table})
+    db.execute("UPDATE runs SET job_id = ? WHERE name = ?", [job.id, runs["lora"]])
+    app = open_page(RESULTS, language, dataset="lake")
+    assert not app.exception and title in [header.value for header in app.subheader]
+    shown = app.dataframe[-1].value
+    assert list(shown.iloc[:, 0]) == names
+    original = table[1]["kinds"]["original"]
+    assert shown["R@5"].iloc[1].startswith(f"{original['R@5']:.1f}  [{original['ci']['R@5'][0]:.1f}–")
+    hash_now = db.execute("SELECT dataset_hash FROM runs WHERE name = ?", [runs["lora"]]).fetchone()[0]
+    db.execute("UPDATE runs SET dataset_hash = 'earlier' WHERE name = ?", [runs["lora"]])
+    try:
+        assert title not in [header.value for header in open_page(RESULTS, language, dataset="lake").subheader]
+    finally:
+        db.execute("UPDATE runs SET dataset_hash = ? WHERE name = ?", [hash_now, runs["lora"]])

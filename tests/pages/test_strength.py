@@ -145,6 +145,7 @@ def test_the_chart_along_the_strength_with_what_was_won_and_hurt(tuned, open_pag
     chart = json.loads(app.get("vega_lite_chart")[-1].proto.spec)
     marks = [layer["mark"]["type"] for layer in chart["layer"]]
     assert marks.count("area") == 1 and marks.count("line") == 2 and marks.count("rule") == 1
+    assert chart["layer"][0]["encoding"]["x"]["axis"]["labelExpr"] == "datum.value", "0.25 and not 0.3"
 
 
 def check(app, measured, figure, language):

@@ -63,7 +63,13 @@ def _failure(app: App, suggestion: Suggestion) -> None:
 
 def _retry(app: App, job: Job, failed: list[int]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.multiselect(t("annotate.retry_which"), failed, failed[:SHOWN], format_func=lambda i: f"#{i}")
+        chosen = st.multiselect(
+            t("annotate.retry_which"),
+            failed,
+            failed[:SHOWN],
+            format_func=lambda i: f"#{i}",
+            placeholder=t("shell.choose"),
+        )
         key = st.text_input(t("annotate.key"), type="password", key=f"retry-key-{job.id}") if job.needs_key else ""
         if st.button(t("annotate.retry", count=len(chosen)), disabled=not chosen, icon=":material/replay:"):
             new = start_job(app, "annotate", retry_params(job.params, chosen), needs_key=job.needs_key)

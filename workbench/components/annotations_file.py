@@ -40,6 +40,7 @@ def _download(app: App) -> None:
         list(Status),
         list(CONFIRMED),
         format_func=lambda status: t(f"status.{status.value}"),
+        placeholder=t("shell.choose"),
         key="annotations-statuses",
     )
     st.download_button(

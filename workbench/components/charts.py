@@ -11,7 +11,7 @@ from workbench.components.shell import t
 def comparison_chart(rows: list[dict[str, Any]]) -> alt.LayerChart:
     """Recall@K of several models with 95 % intervals and chance; rows: model, k, recall, low, high, chance."""
     frame = pd.DataFrame(rows)
-    base = alt.Chart(frame).encode(y=alt.Y("model:N", title=None, sort=None))
+    base = alt.Chart(frame).encode(y=alt.Y("model:N", title=None, sort=None, axis=alt.Axis(labelLimit=320)))
     x = alt.X("recall:Q", title=t("charts.recall"), scale=alt.Scale(domain=[0, 100]))
     points = base.mark_point(filled=True, size=90).encode(
         x=x,

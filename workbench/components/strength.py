@@ -75,7 +75,7 @@ def strengths_of_runs(app: App, dataset: str) -> None:
     except SongclipError as error:
         st.info(sorry(error))
         return
-    left, right, button = st.columns([2, 2, 1], vertical_alignment="bottom")
+    left, right, button = st.columns([4, 6, 3], vertical_alignment="bottom")
     key, asked = f"strength-run-{dataset}", st.query_params.get("run", "")
     st.session_state.setdefault(key, asked if asked in runs else next(iter(runs)))
     run = runs[left.selectbox(t("strength.run"), list(runs), key=key)]
@@ -177,7 +177,7 @@ def _chart(rows: list[dict[str, Any]], best: float) -> alt.LayerChart:
         "strength:Q",
         title=t("strength.axis"),
         scale=alt.Scale(domain=[0, 1]),
-        axis=alt.Axis(values=values, format="~g"),
+        axis=alt.Axis(values=values, labelExpr="datum.value"),  # a format alone is rounded by the theme
     )
     base = alt.Chart(frame).encode(x=x, color=colour)
     bands = base.mark_area(opacity=0.18).encode(
@@ -214,5 +214,5 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
         of_set = t(f"strength.short_{row['name']}")
         line[of_set] = f"{row['recall']:.1f}  [{row['low']:.1f}–{row['high']:.1f}]"
         change = f"{row['change']:+.1f}  [{row['change_low']:+.1f}, {row['change_high']:+.1f}]"
-        line[f"{of_set}: {t('strength.against_base')}"] = change if row["strength"] else "–"
+        line[f"{of_set}{t('dataset.colon')}{t('strength.against_base')}"] = change if row["strength"] else "–"
     return pd.DataFrame(list(lines.values()))
