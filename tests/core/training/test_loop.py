@@ -249,10 +249,10 @@ def test_resuming_something_else_is_refused(tmp_path, new_model, world):
 def test_a_run_goes_on_that_was_begun_before_there_was_an_option(tmp_path, new_model, world):
     train(new_model(), world, SHORT, tmp_path)
     content = torch.load(tmp_path / LAST, weights_only=True)
-    del content["identity"]["config"]["best_at"]
+    del content["identity"]["options"]["best_at"]
     torch.save(content, tmp_path / LAST)
     train(new_model(), world, SHORT, tmp_path, resume=tmp_path / LAST)
-    content["identity"]["config"]["epochs"] += 1
+    content["identity"]["options"]["epochs"] += 1
     torch.save(content, tmp_path / LAST)
     assert refused(new_model, world, SHORT, tmp_path, tmp_path / LAST) == "resume_mismatch"
 
