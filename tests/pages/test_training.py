@@ -14,6 +14,7 @@ from db.images import Images
 from db.jobs import Jobs
 from tests.training_home import fill, rebuild, small_config
 from workbench.components.option_words import option_name, option_value
+from workbench.components.training_charts import runs_chart
 from workbench.i18n import translate
 from workbench.jobs.dispatching import spawn
 from workbench.jobs.running import lock_of, run_job
@@ -399,6 +400,12 @@ def test_the_log_of_a_run_holds_no_line_of_the_console(lake, open_page):
     app = open_page(RUN, job=str(job.id))
     log = next(code.value for code in app.code if "Epoch 2" in code.value)
     assert "Training 100%" not in log and "100%" not in log
+
+
+def test_many_runs_beside_each_other_leave_the_chart_its_room():
+    runs = {f"{n:04d}": [{"epoch": 0, "mean_recall": 50.0}] for n in range(5)}
+    few, many = (runs_chart(dict(list(runs.items())[:n])).to_dict()["height"] for n in (1, 5))
+    assert many - few >= 4 * 20, "a line of the legend for each"
 
 
 def test_what_the_memory_guard_did_is_said(trained, open_page):

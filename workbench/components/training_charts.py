@@ -11,7 +11,7 @@ from workbench.components.shell import t
 
 Row = dict[str, Any]
 
-HEIGHT, LOW, LEGEND = 320, 200, 80
+HEIGHT, LOW, LEGEND, LEGEND_LINE = 320, 200, 80, 24
 POINTS = 1000
 """A line of more points says no more on a screen and makes each look at a running job slower."""
 
@@ -92,7 +92,8 @@ def runs_chart(runs: Mapping[str, Sequence[Row]]) -> alt.Chart:
         for row in epochs
         if "mean_recall" in row
     ]
-    return _recall(rows, t("charts.mean_recall"), columns=1)
+    # the legend has a line for each run and takes its room from the chart
+    return _recall(rows, t("charts.mean_recall"), columns=1).properties(height=HEIGHT + LEGEND_LINE * len(runs))
 
 
 def _recall(rows: list[Row], title: str, *, columns: int) -> alt.Chart:
