@@ -59,6 +59,11 @@ def press(app, label):
     next(button for button in app.button if button.label == label).click().run()
 
 
+def sides_of(app):
+    """What the columns of a comparison are called."""
+    return [text.value.replace("\\", "").strip("*") for text in app.markdown if text.value.startswith("**")]
+
+
 def slider(app):
     return app.slider[0] if len(app.slider) else None
 
@@ -109,6 +114,25 @@ def test_the_pictures_shown_are_those_of_the_strength(tuned, open_page):
         assert [float(score) for score in scores] == pytest.approx([hit.score for hit in expected], abs=0.001)
     base = [hit.image.id for hit in search(home, db, QUERY, model="mini")]
     assert [hit.image.id for hit in search(home, db, QUERY, run=runs["full"], strength=0.0)] == base
+
+
+@pytest.mark.parametrize("strength", ["", "0.5", "0"])
+def test_base_and_tuned_stand_side_by_side_by_one_click(tuned, open_page, strength):
+    home, runs = tuned
+    db = home.open()
+    app = open_page("search/browse.py", "en", run=runs["full"], q=QUERY, **({"strength": strength} if strength else {}))
+    app.toggle(key="browse-beside").set_value(True).run()
+    assert not app.exception and app.query_params["beside"] == "1"
+    at = float(strength or 1) or 1.0
+    sides = [search(home, db, QUERY, run=runs["full"], strength=one, top=12) for one in (0.0, at)]
+    lines = [f"{hit.rank} · {hit.image.title} · {hit.score:.3f}" for side in sides for hit in side]
+    assert [text.replace("\\", "") for text in titles(app)] == lines
+    heads = sides_of(app)
+    assert heads == ["base model (not tuned)", runs["full"] if at == 1 else f"{runs['full']} · strength 0.5"]
+    app.toggle(key="browse-beside").set_value(False).run()
+    assert "beside" not in app.query_params and not sides_of(app)
+    assert len(sides_of(open_page("search/browse.py", "en", run=runs["full"], q=QUERY, beside="1"))) == 2
+    assert not sides_of(open_page("search/browse.py", "en", run="", q=QUERY, beside="1"))
 
 
 @pytest.mark.parametrize("asked", ["2", "-1", "nan", "half", ""])

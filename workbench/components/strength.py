@@ -58,7 +58,12 @@ def model_name(record: EvaluationRecord) -> str:
     strength = record.figures.get("strength", 1.0)
     if not record.run:
         return f"{record.model} · {t('results.zero_shot')}"
-    return record.run if strength == 1 else f"{record.run} · {t('strength.at', strength=f'{strength:g}')}"
+    return run_at(record.run, strength)
+
+
+def run_at(run: str, strength: float) -> str:
+    """A run by its name, with its strength unless it is as tuned."""
+    return run if strength == 1 else f"{run} · {t('strength.at', strength=f'{strength:g}')}"
 
 
 def strengths_of_runs(app: App, dataset: str) -> None:
