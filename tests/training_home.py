@@ -17,7 +17,7 @@ from db.jobs import Jobs
 from db.passages import Passages
 from workbench.tasks.datasets import build
 from workbench.tasks.images import add_picture
-from workbench.tasks.training import config_for
+from workbench.tasks.options import config_for
 
 SCENES = 16
 PARAMS = {"name": "lake", "statuses": ["approved"], "kinds": ["original"], "valid": 0.4, "test": 0.0, "seed": 0}

@@ -16,7 +16,8 @@ from db.images import Pairs
 from db.passages import Passages
 from workbench.tasks.datasets import build
 from workbench.tasks.images import add_picture
-from workbench.tasks.training import carry_out, config_for, start_run
+from workbench.tasks.options import config_for
+from workbench.tasks.training import carry_out, start_run
 
 SCENES, OTHERS = 24, 10
 PARAMS = {"statuses": ["approved"], "kinds": ["original", "modern"], "valid": 0.2, "test": 0.3, "seed": 0}

@@ -8,7 +8,8 @@ from db.experiments import Datasets, Runs
 from workbench.components.plan_view import plan_view, waiting_view, weights_view
 from workbench.components.shell import App, local_day_time, page, plain, sorry, t
 from workbench.components.train_form import train_form
-from workbench.tasks.training import queue_run, train_params
+from workbench.tasks.options import train_params
+from workbench.tasks.training import queue_run
 
 
 def new_run(app: App) -> None:

@@ -9,8 +9,8 @@ from tests.training_home import StopAt, fill, small_config
 from workbench.i18n import translate
 from workbench.jobs import running
 from workbench.jobs.running import run_job, submit
+from workbench.tasks.options import train_params
 from workbench.tasks.run_files import read_metrics
-from workbench.tasks.training import train_params
 
 RUN = "model/run.py"
 

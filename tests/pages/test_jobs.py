@@ -9,7 +9,8 @@ from tests.pages.test_training import StopAt
 from tests.training_home import fill, rebuild, small_config
 from workbench.i18n import translate
 from workbench.jobs.running import lock_of, run_job, submit
-from workbench.tasks.training import queue_run, train_params
+from workbench.tasks.options import train_params
+from workbench.tasks.training import queue_run
 
 JOBS = "system/jobs.py"
 

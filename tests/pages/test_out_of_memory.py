@@ -17,8 +17,8 @@ from workbench.i18n import translate
 from workbench.jobs.dispatching import spawn
 from workbench.jobs.running import submit
 from workbench.tasks.models import ADAPTER
+from workbench.tasks.options import train_params
 from workbench.tasks.run_files import LOG, read_metrics, tail
-from workbench.tasks.training import train_params
 
 resource = pytest.importorskip("resource")
 MB = 1024**2

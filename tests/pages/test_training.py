@@ -18,8 +18,9 @@ from workbench.components.training_charts import runs_chart
 from workbench.i18n import translate
 from workbench.jobs.dispatching import spawn
 from workbench.jobs.running import lock_of, run_job
+from workbench.tasks.options import config_for, train_params
 from workbench.tasks.run_files import METRICS, flat_options, read_examples, read_metrics
-from workbench.tasks.training import config_for, queue_run, train_params
+from workbench.tasks.training import queue_run
 
 TRAIN, RUN = "model/train.py", "model/run.py"
 _spec = importlib.util.spec_from_file_location(

@@ -10,8 +10,9 @@ from db.jobs import Jobs
 from tests.training_home import fill, small_config
 from workbench.jobs.running import run_job, submit
 from workbench.tasks.evaluating import measure
+from workbench.tasks.options import config_for, train_params
 from workbench.tasks.run_files import read_metrics
-from workbench.tasks.training import best_recall, config_for, train_params
+from workbench.tasks.training import best_recall
 
 
 def figures(**kinds):

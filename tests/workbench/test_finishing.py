@@ -15,9 +15,9 @@ from workbench.jobs import running
 from workbench.jobs.running import run_job, submit
 from workbench.tasks.finishing import finish_here
 from workbench.tasks.models import ADAPTER, FULL, finished_runs, load
+from workbench.tasks.options import train_params
 from workbench.tasks.run_files import METRICS, read_metrics
 from workbench.tasks.searching import search
-from workbench.tasks.training import train_params
 
 EPOCHS = 30
 

@@ -17,8 +17,8 @@ from db.jobs import Jobs
 from tests.training_home import fill, small_config
 from workbench.jobs.running import run_job, submit
 from workbench.tasks.models import ADAPTER
+from workbench.tasks.options import train_params
 from workbench.tasks.run_files import METRICS, read_metrics
-from workbench.tasks.training import train_params
 
 ROOT = Path(__file__).parents[2]
 PLAIN = "from workbench.cli import main; main()"

@@ -13,9 +13,9 @@ from db.experiments import Runs
 from db.jobs import Jobs
 from tests.training_home import fill, small_config
 from workbench.jobs.running import run_job, submit
+from workbench.tasks.options import train_params
 from workbench.tasks.planning import download_for, job_for, notices_of, steps_an_epoch, trainable_of
 from workbench.tasks.run_files import read_metrics
-from workbench.tasks.training import train_params
 
 FILE = "clip_cn_vit-b-16.pt"
 _spec = importlib.util.spec_from_file_location(

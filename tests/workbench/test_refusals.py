@@ -11,8 +11,8 @@ from db.jobs import Jobs
 from tests.training_home import fill, rebuild, small_config
 from workbench.jobs.running import run_job, submit
 from workbench.tasks.models import load
+from workbench.tasks.options import train_params
 from workbench.tasks.splits import read_encoded
-from workbench.tasks.training import train_params
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ from workbench.i18n import explain
 from workbench.tasks import searching
 from workbench.tasks.evaluating import measure
 from workbench.tasks.models import FULL, load, load_for_search, picture_key
+from workbench.tasks.options import config_for
 from workbench.tasks.strengths import measure_along
-from workbench.tasks.training import carry_out, config_for, start_run
+from workbench.tasks.training import carry_out, start_run
 
 
 @pytest.fixture(scope="module")

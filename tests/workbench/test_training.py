@@ -21,8 +21,9 @@ from tests.training_home import StopAt, fill, rebuild, small_config
 from workbench.jobs.dispatching import spawn
 from workbench.jobs.running import recover, run_job, submit
 from workbench.tasks import run_files
+from workbench.tasks.options import config_for, params_again, train_params
 from workbench.tasks.run_files import METRICS, MetricsLog, memory_notes, read_examples, read_metrics, tail, time_left
-from workbench.tasks.training import config_for, params_again, queue_run, train_params
+from workbench.tasks.training import queue_run
 
 
 @pytest.fixture

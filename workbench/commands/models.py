@@ -171,8 +171,8 @@ def _train(root: click.Group) -> None:
         """Tune a model on a dataset; the best epoch by recall on the valid split is kept."""
         from db.experiments import Datasets
         from workbench.tasks.models import base_name, check_base
+        from workbench.tasks.options import config_for, train_params
         from workbench.tasks.planning import trainable_of
-        from workbench.tasks.training import config_for, train_params
 
         Datasets(context.db).get(dataset)
         check_base(context.home, model, device)

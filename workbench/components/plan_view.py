@@ -13,8 +13,8 @@ from workbench.components.quantities import duration, gigabytes
 from workbench.components.shell import App, plain, t
 from workbench.components.train_form import Wanted
 from workbench.tasks.models import weights
+from workbench.tasks.options import train_params
 from workbench.tasks.planning import download_for, hubs, job_for, notices_of, steps_an_epoch, trainable_of
-from workbench.tasks.training import train_params
 
 FIGURE = 215
 """Pixels that a figure with its label takes in either language."""

@@ -26,6 +26,7 @@ from workbench.components.training_charts import (
     runs_chart,
     speed_chart,
 )
+from workbench.tasks.options import params_again
 from workbench.tasks.run_files import (
     LOG,
     TOP,
@@ -36,7 +37,7 @@ from workbench.tasks.run_files import (
     tail,
     time_left,
 )
-from workbench.tasks.training import params_again, queue_run
+from workbench.tasks.training import queue_run
 
 Row = dict[str, Any]
 FIGURE = 190

@@ -12,7 +12,7 @@ from db.experiments import Datasets
 from workbench.components.limits import beyond
 from workbench.components.shell import App, plain, sorry, t
 from workbench.tasks.models import base_name, weights
-from workbench.tasks.training import config_for, preset_names
+from workbench.tasks.options import config_for, preset_names
 
 if TYPE_CHECKING:
     from core.training.config import TrainConfig

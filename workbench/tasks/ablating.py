@@ -17,7 +17,8 @@ from workbench.jobs.kinds import JobContext
 from workbench.tasks.datasets import record_of
 from workbench.tasks.evaluating import measure, split_to_measure
 from workbench.tasks.models import base_name
-from workbench.tasks.training import carry_out, config_for, start_run
+from workbench.tasks.options import config_for
+from workbench.tasks.training import carry_out, start_run
 
 if TYPE_CHECKING:
     from core.training.config import TrainConfig
