@@ -94,3 +94,8 @@ def test_a_model_that_is_asked_nothing_says_so(filled, open_page):
     next(group for group in app.get("button_group") if group.key == "pairs-find").set_value("alike").run()
     app.text_input(key="pairs-asked-1").set_value(" ").run()
     assert any("Type what" in info.value for info in app.info)
+
+
+def test_only_tables_that_can_be_read_are_taken(filled, open_page):
+    (uploader,) = open_page("images/pairs.py").get("file_uploader")
+    assert set(uploader.proto.type) == {".csv", ".tsv"}

@@ -57,7 +57,7 @@ def pairs_as_tables(app: App) -> None:
                 table = export_pairs(app.db, refused=True).encode("utf-8-sig")
                 file_name = "refused_pairs.csv"
                 st.download_button(t("pairs.download", file=file_name), table, file_name, "text/csv")
-        file = st.file_uploader(t("pairs.upload"), type=["csv", "tsv", "xlsx"])
+        file = st.file_uploader(t("pairs.upload"), type=["csv", "tsv"])
         refused = st.toggle(t("pairs.upload_refused"), help=t("pairs.refused_why"))
         if file and st.button(t("pairs.upload_save")):
             report = import_pairs(app.db, file.getvalue(), who=app.who, name=file.name, refused=refused)
