@@ -112,7 +112,7 @@ def test_from_two_passages_to_the_pictures_they_find(reader, server, tmp_path):
     job_done(reader, server)
     reader.goto("results")
     reader.see("Measured on the very pictures it was trained on")
-    reader.see("2 queries, gallery of 6")
+    reader.see("asked by 2 texts (original text), gallery of 6")
 
     # And the search.
     reader.goto("browse", q="望仙桥东德寿宫")
