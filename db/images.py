@@ -113,9 +113,10 @@ class Images:
         ).fetchall()
         return [_image(row) for row in rows]
 
-    def all(self) -> list[ImageRecord]:
-        """Every picture that is not deleted, in order of its id."""
-        rows = self.db.execute(f"SELECT {_COLUMNS} FROM images WHERE deleted_at IS NULL ORDER BY id").fetchall()
+    def all(self, *, deleted: bool = False) -> list[ImageRecord]:
+        """Every picture that is not deleted, or really every one, in order of its id."""
+        there = "" if deleted else "WHERE deleted_at IS NULL"
+        rows = self.db.execute(f"SELECT {_COLUMNS} FROM images {there} ORDER BY id").fetchall()
         return [_image(row) for row in rows]
 
     def describe(self, image: ImageRecord) -> None:

@@ -1,6 +1,7 @@
 """Passages: add, list, search, correct, delete and bring back."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,6 +124,13 @@ class Passages:
         condition, values = where(wanted)
         query = f"SELECT p.id {tables(wanted)} WHERE {condition} ORDER BY {keys(wanted.order)}"
         return [int(row[0]) for row in self.db.execute(query, values).fetchall()]
+
+    def texts(self, ids: Iterable[int]) -> dict[int, str]:
+        """The texts of passages by their ids, deleted ones too; what never was has none."""
+        rows = self.db.execute(
+            "SELECT id, text FROM passages WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(list(ids))]
+        ).fetchall()
+        return {int(row[0]): str(row[1]) for row in rows}
 
     def _place(self, passage_id: int, order: Order) -> Sequence[Any] | None:
         """Where a passage stands in an order, whether it matches or not; None when there is no such passage."""

@@ -106,9 +106,10 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def save_merged(path: Path, clip: nn.Module, spec: ModelSpec, base: str = "") -> None:
-    """Write the model with its adapters merged, atomically; ``base`` is the fingerprint of what it was tuned from.
+def save_merged(path: Path, clip: nn.Module, spec: ModelSpec, base: str = "") -> str:
+    """Write the model with its adapters merged, atomically; returns the fingerprint that it will be loaded with.
 
+    ``base`` is the fingerprint of what it was tuned from.
     ``.pt``: Chinese-CLIP's own checkpoint format, for the released architectures, as ``load_from_name(FILE,
     …)`` and ``extract_features.py`` read it; :class:`ModelError` ``merge_own_shape`` for any other shape.
     ``.safetensors``: any shape, read by :func:`core.model.loading.load_model`; it alone keeps ``base``
@@ -118,7 +119,7 @@ def save_merged(path: Path, clip: nn.Module, spec: ModelSpec, base: str = "") ->
     if path.suffix == ".safetensors":
         about = {"kind": "weights", "name": spec.name, "config": dict(spec.config)}
         write_safetensors(path, state, {**about, "base": base} if base else about)
-        return
+        return fingerprint(state)
     if spec.release is None:
         raise ModelError("merge_own_shape", model=spec.name)
     checkpoint = {
@@ -129,3 +130,4 @@ def save_merged(path: Path, clip: nn.Module, spec: ModelSpec, base: str = "") ->
     }
     with replacing(path) as temporary:
         torch.save(checkpoint, temporary)
+    return fingerprint(state)

@@ -178,7 +178,7 @@ def test_a_passage_that_moved_on_is_still_the_same_passage(home, db, own):
     assert untouched_datasets(home, db, own) == []
 
 
-@pytest.mark.parametrize("near", ["picture", "near duplicate", "wording", "work"])
+@pytest.mark.parametrize("near", ["picture", "near duplicate", "wording", "script", "deleted", "work"])
 def test_whatever_is_near_the_tuning_data_is_not_untouched(home, db, own, near):
     taught = training_world(12, 9)[0]
     if near == "picture":
@@ -187,6 +187,12 @@ def test_whatever_is_near_the_tuning_data_is_not_untouched(home, db, own, near):
         other_than(home, db, picture=resaved(taught.jpeg()))
     elif near == "wording":
         other_than(home, db, modern=taught.passage)
+    elif near == "script":  # the same passage as another edition prints it
+        other_than(home, db, text="「" + taught.passage.replace("，", "、") + "」")
+    elif near == "deleted":
+        for image in Images(db).all():
+            Images(db).delete(image.id)
+        other_than(home, db, picture=resaved(taught.jpeg()))
     else:
         image = Images(db).all()[0]
         Images(db).describe(replace(image, work="西湖图"))

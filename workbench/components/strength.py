@@ -1,5 +1,6 @@
 """How much a run's tuning counts: the slider beside the model, and what each strength won and hurt."""
 
+from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -7,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import SongclipError
-from core.model.spec import MINI
+from core.model.spec import MINI, RELEASED
 from core.records import EvaluationRecord, Job, JobState, Run
 from db.experiments import Datasets, Runs
 from db.jobs import Jobs
@@ -56,6 +57,8 @@ def strength_slider(run: str) -> float:
 def model_name(record: EvaluationRecord) -> str:
     """How the model of a measurement is called: its run, with its strength unless it is as tuned, or its base."""
     strength = record.figures.get("strength", 1.0)
+    if not record.run and record.model not in (MINI, *RELEASED):
+        return f"{Path(record.model).name} · {t('results.own_file')}"
     if not record.run:
         return f"{record.model} · {t('results.zero_shot')}"
     return run_at(record.run, strength)

@@ -11,6 +11,7 @@ from db.experiments import Datasets, Evaluations, Runs
 from db.home import Home
 from workbench.jobs.kinds import JobContext
 from workbench.tasks.datasets import record_of
+from workbench.tasks.lineage import lineage, run_of_weights
 from workbench.tasks.models import base_name, check_strength, load
 from workbench.tasks.overlap import shared
 from workbench.tasks.splits import Encoded, read_encoded
@@ -40,12 +41,19 @@ def split_to_measure(db: Database, dataset: str, split: str) -> str:
 
 
 def check_unseen(home: Home, db: Database, run: Run, record: DatasetRecord, split: str) -> None:
-    """Refuse to examine a run in what it learned; on its own data the splits see to that.
+    """Refuse to examine a run in what it learned, or those whose weights it began with.
+
+    On its own data the splits see to that.
 
     Raises InputError ``run_other_build`` for a run that learned from an earlier build of the dataset (what it saw may
     stand in a held-out split now), ``run_data_gone`` where what it learned from cannot be looked up any more,
     ``run_saw_it`` for another dataset whose split shares something with what it was trained and chosen on.
     """
+    for learner in lineage(db, run):
+        _check_learner(home, db, learner, record, split)
+
+
+def _check_learner(home: Home, db: Database, run: Run, record: DatasetRecord, split: str) -> None:
     if (run.dataset, run.dataset_hash) == (record.name, record.hash):
         return
     if run.dataset == record.name:
@@ -84,6 +92,8 @@ def measure(
     if trained:
         check_unseen(home, db, trained, record, split)
     loaded = load(home, db, model=model, run=run, strength=strength)
+    if not trained and (maker := run_of_weights(db, loaded.fingerprint, base_name(home, model))):
+        check_unseen(home, db, maker, record, split)
     base = trained.model if trained else base_name(home, model)
     encoded = encoded or read_encoded(home.datasets / dataset, split, loaded, progress)
     if encoded is None:

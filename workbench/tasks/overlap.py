@@ -6,14 +6,18 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from core.dataset.splits import SPLITS
+from core.dataset.splits import SPLITS, text_key
 from db.home import Home
 from db.images import Images
+from db.passages import Passages
 from workbench.tasks.datasets import record_of
 
 Trace = tuple[str, str]
-"""One thing that two datasets can have in common: ``("picture", SHA-256)``, ``("passage", id)``, ``("text", words)``,
-``("work", title)``."""
+"""One thing that two datasets can have in common: ``("picture", SHA-256)``, ``("passage", id)``, ``("work", title)``,
+``("text", words)`` of a caption or of the passage it is made from, whatever the script and the punctuation."""
+
+_NOTHING: Trace = ("text", "")
+"""Punctuation alone is no wording that two texts share."""
 
 
 def shared(
@@ -36,7 +40,8 @@ def shared(
     if first is None or second is None or first & second:
         return True
     both = {value for kind, value in first | second if kind == "picture"}
-    prints = {image.sha256: image.dhash for image in Images(db).all() if image.dhash and image.sha256 in both}
+    known = Images(db).all(deleted=True)  # what was learned from is not unlearned by a deletion
+    prints = {image.sha256: image.dhash for image in known if image.dhash and image.sha256 in both}
     return any((("picture", a) in first) != (("picture", b) in first) for a, b in near_duplicates(prints))
 
 
@@ -45,8 +50,10 @@ def _traces(home: Home, db: Database, name: str, splits: Collection[str]) -> set
     if recorded is None:
         return None
     found = {trace for split, traces in recorded.items() if split in splits for trace in traces}
-    works = {image.sha256: image.work for image in Images(db).all() if image.work}
-    return found | {("work", works[sha]) for kind, sha in found if kind == "picture" and sha in works}
+    works = {image.sha256: image.work for image in Images(db).all(deleted=True) if image.work}
+    found |= {("work", works[sha]) for kind, sha in found if kind == "picture" and sha in works}
+    passages = [int(value) for kind, value in found if kind == "passage"]
+    return found | {("text", text_key(text)) for text in Passages(db).texts(passages).values()} - {_NOTHING}
 
 
 @lru_cache(maxsize=32)
@@ -61,6 +68,6 @@ def _recorded(folder: Path, content_hash: str) -> dict[str, frozenset[Trace]] | 
             return None
         traces: set[Trace] = {("picture", sha) for sha in data.sha256.values()}
         for text in data.texts:
-            traces |= {("passage", str(text.passage_id)), ("text", text.text.strip())}
+            traces |= {("passage", str(text.passage_id)), ("text", text_key(text.text))} - {_NOTHING}
         found[split] = frozenset(traces)
     return found

@@ -1,12 +1,13 @@
 """What tuning won and what it hurt: recall along its strength, on the data it was tuned for and on untouched data."""
 
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlite_utils import Database
 
-from core.errors import InputError
+from core.errors import InputError, SongclipError
 from core.progress import Progress, stop_if_asked
 from core.records import Run
 from db.connection import now
@@ -14,7 +15,8 @@ from db.experiments import Datasets, Runs
 from db.home import Home
 from workbench.jobs.kinds import JobContext
 from workbench.tasks.datasets import record_of
-from workbench.tasks.evaluating import measurable
+from workbench.tasks.evaluating import check_unseen, measurable
+from workbench.tasks.lineage import lineage
 from workbench.tasks.models import load_with_line
 from workbench.tasks.overlap import shared
 from workbench.tasks.splits import Encoded, read_encoded
@@ -29,6 +31,8 @@ GENERAL = ""
 GENERAL_SCENES = 300
 GENERAL_SEED = 71828
 SETS = ("tuned", "untouched")
+
+log = logging.getLogger(__name__)
 
 
 def split_for(db: Database, run: Run) -> str:
@@ -45,11 +49,22 @@ def split_for(db: Database, run: Run) -> str:
 
 
 def untouched_datasets(home: Home, db: Database, run: Run) -> list[str]:
-    """The other datasets that share nothing with the one a run was tuned on, by name."""
+    """The other datasets that share nothing with those a run, and whatever it began with, was tuned on, by name."""
     others = [
         record.name for record in Datasets(db).all() if record.name != run.dataset and measurable(db, record.name)
     ]
-    return sorted(name for name in others if not shared(home, db, run.dataset, name))
+    return sorted(name for name in others if not _touched(home, db, run, name))
+
+
+def _touched(home: Home, db: Database, run: Run, dataset: str) -> bool:
+    """Whether something in a dataset was learned from, or may have been: what is damaged or gone may."""
+    try:
+        learned = lineage(db, run)
+        gone = any(record_of(home, db, each.dataset).hash != each.dataset_hash for each in learned)
+        return gone or any(shared(home, db, each.dataset, dataset) for each in learned)
+    except SongclipError as error:
+        log.warning("%s is no untouched set for %s: %s", dataset, run.name, error.code)
+        return True
 
 
 def general_set(model: "LoadedModel", progress: Progress) -> Encoded:
@@ -105,7 +120,9 @@ def measure_along(home: Home, db: Database, run: str, untouched: str, progress: 
     record = Runs(db).get(run)
     tuned_on = record_of(home, db, record.dataset)
     split = split_for(db, record)
-    if untouched and (untouched == record.dataset or shared(home, db, record.dataset, untouched)):
+    for before in lineage(db, record)[1:]:
+        check_unseen(home, db, before, tuned_on, split)
+    if untouched and (untouched == record.dataset or _touched(home, db, record, untouched)):
         raise InputError("untouched_shared", dataset=untouched, run=run)
     model, between = load_with_line(home, db, run)
     data = {"tuned": _read(home, record.dataset, [split], model, progress)}
