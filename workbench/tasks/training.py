@@ -273,18 +273,20 @@ def _write_model(folder: Path, model: "LoadedModel", config: "TrainConfig", resu
     from core.model.spec import RELEASED
     from core.model.weights import save_merged
 
-    adapter, merged = "", ""
+    adapter, merged, weights = "", "", ""
     if config.method == "lora":
         save_adapter(folder / ADAPTER, model, config.lora)
         adapter = str(folder / ADAPTER)
     else:
-        save_merged(folder / FULL, model.clip, model.spec, model.fingerprint)
+        weights = save_merged(folder / FULL, model.clip, model.spec, model.fingerprint)
     if model.spec.name in RELEASED:
-        save_merged(folder / MERGED, model.clip, model.spec)
+        weights = save_merged(folder / MERGED, model.clip, model.spec)
         merged = str(folder / MERGED)
     return {
         "adapter": adapter,
         "merged": merged,
+        "base_fingerprint": model.fingerprint,
+        "fingerprint": weights,
         "trainable": result.trainable,
         "total": result.total,
         "best_epoch": result.best_epoch,
