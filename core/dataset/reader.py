@@ -6,9 +6,11 @@ import io
 import json
 import pickle
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lmdb
 
@@ -16,7 +18,10 @@ from core.dataset.records import TextRecord
 from core.errors import InputError, NotFoundError
 
 RECORDS = "records.jsonl"
+# What a row that is not as it was written raises, from JSON that is none to a number that is text.
+_BROKEN = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
+_Kind = TypeVar("_Kind")
 _lock = threading.Lock()
 _environments: dict[str, tuple[tuple[int, int, int], lmdb.Environment]] = {}
 
@@ -99,42 +104,59 @@ def close_environments(folder: Path | None = None) -> None:
                 _environments.pop(path)[1].close()
 
 
+def _damaged(path: Path) -> InputError:
+    """What is said of an LMDB in ``NAME/lmdb/SPLIT/PART``."""
+    return InputError("dataset_damaged", name=path.parents[2].name, where=path.name)
+
+
 def _environment(path: Path) -> lmdb.Environment:
     """The one open environment of a path (LMDB refuses a second in a process); new when the file is."""
     key = str(path.resolve())
-    try:
-        stat = (path / "data.mdb").stat()
-    except FileNotFoundError as error:
-        raise InputError("dataset_damaged", name=path.parents[2].name, where=path.name) from error
+    stat = (path / "data.mdb").stat()
     identity = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
     held = _environments.get(key)
     if held is not None and held[0] == identity:
         return held[1]
     if held is not None:
-        held[1].close()
-    try:
-        opened = lmdb.open(key, readonly=True, create=False, lock=False, readahead=False, meminit=False)
-    except lmdb.Error as error:
-        raise InputError("dataset_damaged", name=path.parents[2].name, where=path.name) from error
+        _environments.pop(key)[1].close()
+    opened = lmdb.open(key, readonly=True, create=False, lock=False, readahead=False, meminit=False)
+    # To read a page that a cut file has lost ends the process (SIGBUS). Opening reads the two head pages alone, and
+    # refuses a file that is shorter than they are.
+    if stat.st_size < (opened.info()["last_pgno"] + 1) * opened.stat()["psize"]:
+        opened.close()
+        raise _damaged(path)
     _environments[key] = (identity, opened)
     return opened
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator["lmdb.Transaction[bytes]"]:
+    """A transaction for one thread at a time; raises InputError ``dataset_damaged`` for what LMDB cannot read."""
+    try:
+        with _lock, _environment(path).begin() as transaction:
+            yield transaction
+    except (lmdb.Error, FileNotFoundError) as error:
+        raise _damaged(path) from error
+
+
 def _get(path: Path, key: bytes) -> bytes | None:
-    with _lock, _environment(path).begin() as transaction:
+    with _reading(path) as transaction:
         value: bytes | None = transaction.get(key)
         return value
 
 
 def _items(path: Path) -> list[tuple[bytes, bytes]]:
-    with _lock, _environment(path).begin() as transaction:
+    with _reading(path) as transaction:
         return list(transaction.cursor())
 
 
 def _image_keys(path: Path) -> list[int]:
-    with _lock, _environment(path).begin() as transaction:
+    with _reading(path) as transaction:
         keys = list(transaction.cursor().iternext(keys=True, values=False))
-    return [int(key) for key in keys if key != b"num_images"]
+    try:
+        return [int(key) for key in keys if key != b"num_images"]
+    except ValueError as error:
+        raise _damaged(path) from error
 
 
 class _Plain(pickle.Unpickler):
@@ -145,29 +167,42 @@ class _Plain(pickle.Unpickler):
 
 
 def _lmdb_texts(path: Path) -> list[tuple[int, str, tuple[int, ...]]]:
-    rows = [(int(key), value) for key, value in _items(path) if key != b"num_samples"]
+    items = _items(path)
     texts: dict[int, tuple[str, list[int]]] = {}
     try:
-        for _, value in sorted(rows):
+        for _, value in sorted((int(key), value) for key, value in items if key != b"num_samples"):
             image_id, text_id, text = _Plain(io.BytesIO(value)).load()
             texts.setdefault(int(text_id), (str(text), []))[1].append(int(image_id))
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError) as error:
-        raise InputError("dataset_damaged", name=path.parents[2].name, where="pairs") from error
+    except Exception as error:  # a damaged pickle may raise anything
+        raise _damaged(path) from error
     return [(text_id, text, tuple(ids)) for text_id, (text, ids) in texts.items()]
+
+
+def _field(row: dict[str, Any], name: str, kind: type[_Kind]) -> _Kind:
+    """The value of a field, of that type; raises KeyError or TypeError."""
+    value = row[name]
+    if type(value) is not kind:
+        raise TypeError(name)
+    return value
+
+
+def _rows(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The lines of a file that are not blank, as bytes, each with the name and number to say where it is."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield f"{path.name}:{number}", line
 
 
 def _jsonl_texts(path: Path) -> list[tuple[int, str, tuple[int, ...]]]:
     texts: list[tuple[int, str, tuple[int, ...]]] = []
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                texts.append((int(row["text_id"]), str(row["text"]), tuple(map(int, row["image_ids"]))))
-            except (ValueError, KeyError, TypeError) as error:
-                where = f"{path.name}:{number}"
-                raise InputError("dataset_damaged", name=path.parent.name, where=where) from error
+    for where, line in _rows(path):
+        try:
+            row = json.loads(line.decode())
+            image_ids = tuple(map(int, _field(row, "image_ids", list)))
+            texts.append((int(row["text_id"]), _field(row, "text", str), image_ids))
+        except _BROKEN as error:
+            raise InputError("dataset_damaged", name=path.parent.name, where=where) from error
     return texts
 
 
@@ -193,15 +228,19 @@ def _origins(folder: Path, split: str) -> tuple[dict[int, tuple[str, int, tuple[
     path = folder / RECORDS
     if not path.is_file():
         return texts, images
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            row = json.loads(line)
-            if row["split"] != split:
+    for where, line in _rows(path):
+        try:
+            row = json.loads(line.decode())
+            if _field(row, "split", str) != split:
                 continue
             if "text_id" in row:
-                texts[row["text_id"]] = (row["kind"], row["passage_id"], tuple(row.get("refused", ())))
+                refused = tuple(map(int, _field({"refused": [], **row}, "refused", list)))
+                origin = (_field(row, "kind", str), _field(row, "passage_id", int), refused)
+                texts[_field(row, "text_id", int)] = origin
             else:
-                images[row["image_id"]] = row["sha256"]
+                images[_field(row, "image_id", int)] = _field(row, "sha256", str)
+        except _BROKEN as error:
+            raise InputError("dataset_damaged", name=folder.name, where=where) from error
     return texts, images
 
 

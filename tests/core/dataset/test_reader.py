@@ -1,7 +1,10 @@
 import base64
+import hashlib
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,3 +101,111 @@ def test_what_is_missing_or_damaged_is_said(folder: Path, tmp_path: Path) -> Non
     (folder / "test_imgs.tsv").write_text("no tab\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"test_imgs\.tsv:1"):
         read_split(folder, "test")
+
+
+READ_ALL = """
+import sys
+from pathlib import Path
+from core.dataset.reader import read_split
+from core.errors import InputError
+try:
+    data = read_split(Path(sys.argv[1]), "train")
+    print(len(data.texts), sum(len(data.image_bytes(number)) for number in data.image_ids))
+except InputError as error:
+    print(error.code)
+"""
+
+
+@pytest.mark.parametrize("part", ["imgs", "pairs"])
+def test_an_lmdb_cut_short_anywhere_is_said_and_ends_no_process(folder: Path, part: str) -> None:
+    (folder / "train_texts.jsonl").unlink()  # so that the texts come from LMDB too
+
+    def said() -> tuple[int, str]:
+        ran = subprocess.run([sys.executable, "-c", READ_ALL, folder], capture_output=True, text=True)
+        return ran.returncode, ran.stdout.strip()
+
+    whole, file = said(), folder / "lmdb/train" / part / "data.mdb"
+    assert whole[0] == 0 and whole[1].startswith("3 ")
+    data = file.read_bytes()
+    page = 4096
+    lengths = (0, 100, page, page + 200, 2 * page, 3 * page, len(data) // 4, len(data) // 2, len(data) - page)
+    for length in sorted(length for length in lengths if length < len(data)):
+        file.write_bytes(data[:length])
+        assert said() == (0, "dataset_damaged"), length
+    file.write_bytes(data)
+    assert said() == whole
+
+
+def test_an_lmdb_that_is_cut_while_it_is_held_open_is_said_and_read_again_once_mended(folder: Path) -> None:
+    data, file = read_split(folder, "train"), folder / "lmdb/train/imgs/data.mdb"
+    whole, picture = file.read_bytes(), data.image_bytes(3)
+    file.write_bytes(whole[:12288])
+    for _ in range(2):
+        with pytest.raises(InputError, match="dataset_damaged"):
+            data.image_bytes(3)
+    file.write_bytes(whole)
+    assert data.image_bytes(3) == picture
+
+
+def test_reading_leaves_the_files_as_they_are(folder: Path) -> None:
+    def files() -> dict[Path, str]:
+        return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+
+    before = files()
+    (folder / "train_texts.jsonl").rename(folder / "aside")
+    data = read_split(folder, "train")
+    assert all(data.image_bytes(number) for number in data.image_ids)
+    close_environments()
+    (folder / "aside").rename(folder / "train_texts.jsonl")
+    assert files() == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "5",
+        "[]",
+        "{}",
+        '{"split": "train", "text_id": 1}',
+        '{"split": "train", "text_id": [1], "kind": "original", "passage_id": 7}',
+        '{"split": "train", "text_id": 1, "kind": "original", "passage_id": "7"}',
+        '{"split": "train", "text_id": 1, "kind": "original", "passage_id": 7, "refused": 3}',
+        '{"split": "train", "text_id": 1, "kind": "original", "passage_id": 7, "refused": [1e999]}',
+        '{"split": "train", "image_id": {}, "sha256": "aa"}',
+        '{"split": "train", "image_id": 1}',
+        "\udcff",
+    ],
+)
+def test_broken_records_are_said_with_their_line(folder: Path, line: str) -> None:
+    good = '{"split": "train", "image_id": 1, "sha256": "aa"}\n'
+    (folder / "records.jsonl").write_bytes((good + line).encode("utf-8", "surrogateescape"))
+    with pytest.raises(InputError, match=r"dataset_damaged.*records\.jsonl:2"):
+        read_split(folder, "train")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\udcff",
+        '{"text_id": 1, "text": ["x"], "image_ids": [1]}',
+        '{"text_id": 1, "text": "x", "image_ids": "12"}',
+        '{"text_id": 1e999, "text": "x", "image_ids": []}',
+    ],
+)
+def test_broken_texts_are_said_with_their_line(folder: Path, line: str) -> None:
+    (folder / "train_texts.jsonl").write_bytes(line.encode("utf-8", "surrogateescape"))
+    with pytest.raises(InputError, match=r"dataset_damaged.*train_texts\.jsonl:1"):
+        read_split(folder, "train")
+
+
+@pytest.mark.parametrize(("part", "key"), [("imgs", b"one"), ("pairs", b"one"), ("pairs", b"0")])
+def test_rows_of_an_lmdb_that_are_none_are_said(folder: Path, part: str, key: bytes) -> None:
+    (folder / "train_texts.jsonl").unlink()
+    with (
+        lmdb.open(str(folder / "lmdb/train" / part), lock=False) as environment,
+        environment.begin(write=True) as transaction,
+    ):
+        transaction.put(key, b"\x80\x04h\x09.")
+    with pytest.raises(InputError, match="dataset_damaged"):
+        read_split(folder, "train")
