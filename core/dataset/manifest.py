@@ -28,6 +28,7 @@ class Excluded:
 class Manifest:
     """What ``manifest.json`` holds: ``hash`` of the logical records, ``files`` with the SHA-256 of each.
 
+    ``files``: by POSIX path relative to the folder; earlier manifests do not name the files of LMDB.
     ``splits``: by name the numbers of ``images``, ``texts``, ``pairs`` and, where there are any, ``refused`` pairs.
     ``captions``: as counted by :class:`core.dataset.captions.CaptionCount`. ``settings``: how it was made (fractions,
     side, kinds …). ``warning``: why it was not split, if it was not. ``made_from``: by passage id the revision of its
@@ -59,6 +60,8 @@ class Manifest:
         known = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
         known["excluded"] = tuple(Excluded(item["what"], item["why"]) for item in known.get("excluded", ()))
         known["statuses"] = tuple(known.get("statuses", ()))
+        if not isinstance(known["files"], dict) or not isinstance(known["splits"], dict):
+            raise TypeError("files, splits")
         return cls(**known)
 
 
@@ -70,6 +73,24 @@ def read_manifest(folder: Path) -> Manifest:
         raise NotFoundError("dataset_missing", name=folder.name) from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError("dataset_damaged", name=folder.name, where=FILE) from error
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, as :attr:`Manifest.files` has it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def changed_files(folder: Path, manifest: Manifest) -> tuple[str, ...]:
+    """The files of a dataset, as its manifest names them, that are missing or no longer what was written.
+
+    Reads each file once. Files the manifest does not name are passed over.
+    """
+    return tuple(
+        name
+        for name, sha256 in sorted(manifest.files.items())
+        if not (folder / name).is_file() or file_hash(folder / name) != sha256
+    )
 
 
 def check_name(name: str) -> str:

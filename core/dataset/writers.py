@@ -6,7 +6,6 @@ pictures were refused for a text: Chinese-CLIP's formats have no place for them)
 """
 
 import base64
-import hashlib
 import json
 import shutil
 import tempfile
@@ -19,7 +18,7 @@ from typing import Any
 import lmdb
 
 from core.dataset.lmdb_files import write_lmdb
-from core.dataset.manifest import FILE, Excluded, Manifest, check_name, logical_hash
+from core.dataset.manifest import FILE, Excluded, Manifest, check_name, file_hash, logical_hash
 from core.dataset.reader import RECORDS, close_environments
 from core.dataset.records import DatasetImage, DatasetSplit, DatasetText
 from core.errors import InputError, NotFoundError, StorageError
@@ -93,7 +92,11 @@ def write_dataset(
                 }
                 for name, kept in texts.items()
             },
-            files={path.name: _file_hash(path) for path in sorted(building.iterdir()) if path.is_file()},
+            files={
+                path.relative_to(building).as_posix(): file_hash(path)
+                for path in sorted(building.rglob("*"))
+                if path.is_file()
+            },
             excluded=tuple(left_out),
             captions=dict(captions or {}),
             seed=seed,
@@ -172,11 +175,6 @@ def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_apart(splits: Mapping[str, DatasetSplit]) -> None:

@@ -166,6 +166,22 @@ def test_check_finds_an_annotation_that_does_not_fit_its_text(songclip, filled):
     assert '"what": "offsets", "id": 1' in songclip("check", "--json").out
 
 
+def test_check_names_the_files_of_a_dataset_that_changed(songclip, home, filled):
+    for name in ("first", "second", "third"):
+        assert songclip("dataset", "build", name).code == 0
+    assert songclip("check", "--json").document == {"problems": []}
+    texts, records = (home.datasets / "first" / file for file in ("train_texts.jsonl", "records.jsonl"))
+    texts.write_text(texts.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    records.unlink()
+    packed = home.datasets / "second/lmdb/train/imgs/data.mdb"
+    packed.write_bytes(packed.read_bytes()[:5000])
+    said = songclip("check")
+    assert said.code == 1 and len(said.out.splitlines()) == 2
+    assert "records.jsonl, train_texts.jsonl" in said.out and "lmdb/train/imgs/data.mdb" in said.out
+    (home.datasets / "third/manifest.json").write_text("{", encoding="utf-8")
+    assert '"name": "third", "files": "manifest.json"' in songclip("check", "--json").out
+
+
 def test_check_says_so_of_a_damaged_database(songclip, home, filled):
     (page,) = filled.execute("SELECT rootpage FROM sqlite_master WHERE name = 'passages'").fetchone()
     filled.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -82,7 +82,7 @@ def register(root: click.Group) -> None:
 
     @command(root, "check")
     def check(context: Context) -> Answer:
-        """Look for damage: the database, offsets, picture files."""
+        """Look for damage: the database, offsets, picture files, the files of datasets."""
         from workbench.tasks.backups import examine_home
 
         found = examine_home(context.home, context.db)

@@ -9,11 +9,13 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from core.dataset.manifest import FILE, changed_files, read_manifest
 from core.errors import InputError, SongclipError, StorageError
 from core.progress import Progress
 from core.texts.offsets import check_spans
 from db import home as storage
 from db.annotations import Annotations
+from db.experiments import Datasets
 from db.home import Home
 from db.images import Images
 from db.passages import PassageFilter, Passages
@@ -122,4 +124,20 @@ def examine_home(home: Home, db: Database) -> list[dict[str, Any]]:
     for image in Images(db).all():
         if not store.intact(image.sha256):
             problems.append({"what": "picture", "id": image.id, "file": image.file_name})
+    return problems + _changed_datasets(home, db)
+
+
+def _changed_datasets(home: Home, db: Database) -> list[dict[str, Any]]:
+    """Each dataset with the files that are not as they were built; one without a folder can be built again (KEPT)."""
+    problems: list[dict[str, Any]] = []
+    for name in sorted(record.name for record in Datasets(db).all()):
+        folder = home.datasets / name
+        if not folder.is_dir():
+            continue
+        try:
+            changed = changed_files(folder, read_manifest(folder))
+        except SongclipError:
+            changed = (FILE,)
+        if changed:
+            problems.append({"what": "dataset", "name": name, "files": ", ".join(changed)})
     return problems

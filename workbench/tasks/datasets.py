@@ -9,7 +9,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.dataset.captions import KINDS, CaptionCount, Kind, captions_of
-from core.dataset.manifest import Excluded, Manifest, check_name, read_manifest
+from core.dataset.manifest import Excluded, Manifest, changed_files, check_name, read_manifest
 from core.dataset.records import DatasetImage, DatasetSplit, DatasetText
 from core.dataset.splits import SPLITS, split_components
 from core.dataset.writers import write_dataset
@@ -211,6 +211,17 @@ def record_of(home: Home, db: Database, name: str) -> DatasetRecord:
         Datasets(db).put(name, manifest.hash, manifest.to_json())
         record = Datasets(db).get(name)
     return record
+
+
+def verify(home: Home, db: Database, name: str) -> None:
+    """Raise InputError ``dataset_changed`` unless the files of a dataset are those that were built; reads each once.
+
+    Raises also as :func:`record_of`.
+    """
+    record_of(home, db, name)
+    folder = home.datasets / name
+    if changed := changed_files(folder, read_manifest(folder)):
+        raise InputError("dataset_changed", name=name, files=", ".join(changed))
 
 
 def stale_passages(db: Database, manifest: Mapping[str, Any]) -> list[int]:

@@ -13,7 +13,7 @@ import lmdb
 import pytest
 
 from core.dataset.lmdb_files import write_lmdb
-from core.dataset.manifest import Excluded, check_name, logical_hash, read_manifest
+from core.dataset.manifest import Excluded, changed_files, check_name, logical_hash, read_manifest
 from core.dataset.reader import close_environments, read_split
 from core.dataset.records import DatasetImage, DatasetSplit, DatasetText
 from core.dataset.writers import write_dataset
@@ -132,7 +132,31 @@ def test_the_manifest_says_what_is_there(tmp_path: Path, make_split: Make) -> No
     assert set(manifest.files) == {
         "records.jsonl",
         *(f"{s}_{f}" for s in ("train", "valid") for f in ("imgs.tsv", "texts.jsonl")),
+        *(f"lmdb/{s}/{part}/data.mdb" for s in ("train", "valid") for part in ("imgs", "pairs")),
     }
+
+
+def test_files_that_changed_since_they_were_written_are_named(tmp_path: Path, make_split: Make) -> None:
+    folder = tmp_path / "set"
+    manifest = write_dataset(folder, {"train": make_split()})
+    data = read_split(folder, "train")
+    assert all(data.image_bytes(number) for number in data.image_ids)
+    assert changed_files(folder, manifest) == (), "reading changes nothing"
+    close_environments()
+    packed = folder / "lmdb/train/imgs/data.mdb"
+    packed.write_bytes(packed.read_bytes()[:-1])
+    (folder / "train_texts.jsonl").unlink()
+    (folder / "notes.txt").write_text("mine", encoding="utf-8")
+    assert changed_files(folder, manifest) == ("lmdb/train/imgs/data.mdb", "train_texts.jsonl")
+    earlier = replace(manifest, files={name: sha for name, sha in manifest.files.items() if "/" not in name})
+    assert changed_files(folder, earlier) == ("train_texts.jsonl",)
+
+
+@pytest.mark.parametrize("content", ['{"name": "set", "hash": "a", "splits": {}, "files": []}', "[]", "5", "{", '"x"'])
+def test_a_manifest_that_is_none_is_said(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match="dataset_damaged"):
+        read_manifest(tmp_path)
 
 
 def test_the_hash_follows_the_content_and_nothing_else(tmp_path: Path, make_split: Make) -> None:
