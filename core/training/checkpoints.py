@@ -1,8 +1,10 @@
 """Checkpoints of a run: the best weights, and all that is needed to go on exactly where it stopped."""
 
 import pickle
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,23 @@ from torch import Tensor, nn
 from core.errors import InputError, StorageError
 from core.model.files import replacing
 from core.training.gradcache import rng_state, set_rng_state
+from core.training.memory import out_of_memory
 
 BEST = "best.pt"
 LAST = "last.pt"
+_UNREADABLE = (
+    pickle.UnpicklingError,
+    struct.error,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    ArithmeticError,
+    ValueError,
+    AttributeError,
+    TypeError,
+    OSError,
+)
+"""An unpickler fed with any file raises whatever its bytes happen to mean, and so does what reads its content."""
 
 
 @dataclass
@@ -75,11 +91,25 @@ def load_best(folder: Path, module: nn.Module, base: str) -> int:
     Raises :class:`InputError` ``checkpoint_missing``, ``checkpoint_damaged``, or ``resume_mismatch`` when they are of
     another model or another ``base``.
     """
-    content = _load(folder / BEST)
-    if content.get("base", base) != base:  # runs of an earlier version do not say it
-        raise InputError("resume_mismatch", what="base")
-    load_trainable(module, content["weights"])
-    return int(content["epoch"])
+    file = folder / BEST
+    with _whole(file):
+        content = _load(file)
+        if content.get("base", base) != base:  # runs of an earlier version do not say it
+            raise InputError("resume_mismatch", what="base")
+        load_trainable(module, _finite(content["weights"]))
+        return _epoch_of(content)
+
+
+def epoch_of_best(folder: Path) -> int:
+    """The epoch whose weights are kept as the best ones; 0 where there are none.
+
+    Raises :class:`InputError` ``checkpoint_damaged``.
+    """
+    file = folder / BEST
+    if not file.is_file():
+        return 0
+    with _whole(file):
+        return _epoch_of(_load(file))
 
 
 def save_last(
@@ -113,23 +143,76 @@ def load_last(
 ) -> RunState:
     """Restore a run from its checkpoint, random number generators included (the device's where it is the same kind).
 
-    Raises :class:`InputError` ``resume_mismatch`` when base model, options or data are not those it was
-    started with.
+    Raises :class:`InputError` ``checkpoint_missing``, ``checkpoint_damaged``, or ``resume_mismatch`` when base model,
+    options or data are not those it was started with.
     """
-    content = _load(path)
-    for what, value in identity.items():
-        stored = content["identity"].get(what)
-        # an option that an earlier version did not have is as it always was
-        if ({**value, **stored} if isinstance(stored, dict) else stored) != value:
-            raise InputError("resume_mismatch", what=what)
-    load_trainable(module, content["weights"])
-    optimizer.load_state_dict(content["optimizer"])
-    scaler.load_state_dict(content["scaler"])
-    host, own = content["rng"]
-    now = rng_state(device)[1]
-    fits = own is not None and now is not None and own.shape == now.shape
-    set_rng_state(device, (host, own if fits else None))
-    return RunState(**content["state"])
+    with _whole(path):
+        content = _load(path)
+        for what, value in identity.items():
+            stored = content["identity"].get(what)
+            # an option that an earlier version did not have is as it always was
+            if ({**value, **stored} if isinstance(stored, dict) else stored) != value:
+                raise InputError("resume_mismatch", what=what)
+        state = _state(content["state"])
+        load_trainable(module, _finite(content["weights"]))
+        _load_optimizer(optimizer, content["optimizer"])
+        if not all(isinstance(value, int | float) for value in content["scaler"].values()):
+            raise TypeError("scaler")
+        scaler.load_state_dict(content["scaler"])
+        host, own = content["rng"]
+        now = rng_state(device)[1]
+        fits = own is not None and now is not None and own.shape == now.shape
+        set_rng_state(device, (host, own if fits else None))
+        return state
+
+
+def _state(values: Mapping[str, Any]) -> RunState:
+    state = RunState(**values)
+    for one in fields(state):
+        value, wanted = getattr(state, one.name), type(one.default)
+        if one.name in ("history", "notes"):
+            good = isinstance(value, list) and all(isinstance(row, dict) for row in value)
+        else:
+            good = type(value) is wanted or (wanted is float and type(value) is int)
+        if not good:
+            raise TypeError(one.name)
+    if not all(isinstance(row["epoch"], int) for row in state.history):
+        raise TypeError("history")
+    if min(state.epoch, state.micro_batch) < 1 or min(state.step, state.step_in_epoch, state.best_epoch) < 0:
+        raise ValueError("state")
+    return state
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, stored: Mapping[str, Any]) -> None:
+    """Take the moments alone: everything else of an optimiser is as the run's options say."""
+    optimizer.load_state_dict({**stored, "param_groups": optimizer.state_dict()["param_groups"]})
+    for parameter, moments in optimizer.state.items():
+        if any(moments[name].shape != parameter.shape for name in ("exp_avg", "exp_avg_sq")):
+            raise ValueError("optimizer")
+
+
+def _finite(weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    if not all(tensor.is_floating_point() and bool(tensor.isfinite().all()) for tensor in weights.values()):
+        raise ValueError("weights")
+    return weights
+
+
+def _epoch_of(content: Mapping[str, Any]) -> int:
+    epoch = content["epoch"]
+    if type(epoch) is not int or epoch < 1:
+        raise TypeError("epoch")
+    return epoch
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Whatever its content lacks or holds instead means that a checkpoint is damaged."""
+    try:
+        yield
+    except _UNREADABLE as error:
+        if out_of_memory(error):
+            raise
+        raise InputError("checkpoint_damaged", file=path.name) from error
 
 
 def _save(path: Path, content: dict[str, Any]) -> None:
@@ -143,7 +226,7 @@ def _save(path: Path, content: dict[str, Any]) -> None:
 def _load(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError("checkpoint_missing", file=path.name, folder=str(path.absolute().parent))
-    try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError("checkpoint_damaged", file=path.name) from error
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(content, dict):
+        raise TypeError(type(content).__name__)
+    return content

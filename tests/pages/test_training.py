@@ -419,3 +419,19 @@ def test_what_the_memory_guard_did_is_said(trained, open_page):
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     app = open_page(RUN, run=run.name)
     assert any("From step 3 on, 2 pictures" in info.value for info in app.info)
+
+
+def test_a_run_with_damaged_files_opens(trained, open_page):
+    run = Runs(trained.open()).all()[0]
+    folder = trained.experiments / run.name
+    (folder / METRICS).write_bytes(
+        b'\xff\xfe\n5\n{"a": 1}\n{"kind": "step", "step": 1}\n' + (folder / METRICS).read_bytes()
+    )
+    app = open_page(RUN, run=run.name)
+    assert not app.exception and not app.error and app.select_slider
+    file = folder / "examples.json"
+    one = json.dumps(json.loads(file.read_text(encoding="utf-8"))[:1])
+    for content in ("{", '[{"text": 5}]', one):
+        file.write_text(content, encoding="utf-8")
+        app = open_page(RUN, run=run.name)
+        assert not app.exception and not app.error and not app.select_slider, "no answers beside other queries"

@@ -231,7 +231,7 @@ def test_nothing_is_queued_for_what_is_not_there(filled, db):
 
 
 def step(number, epoch=1, micro_batch=8, seconds=0.0):
-    return {"step": number, "epoch": epoch, "micro_batch": micro_batch, "seconds": seconds}
+    return {"step": number, "epoch": epoch, "micro_batch": micro_batch, "seconds": seconds, "loss": 1.0, "lr": 0.1}
 
 
 def test_steps_that_are_repeated_replace_those_after_the_checkpoint(tmp_path):

@@ -106,7 +106,8 @@ def curves(run: Run, steps: Sequence[Row], epochs: Sequence[Row]) -> None:
 
 def examples(run: Run, queries: Sequence[Example], epochs: Sequence[Row]) -> None:
     """Example queries with their top pictures at an epoch; 0 is before tuning, the latest until another is chosen."""
-    seen = {row["epoch"]: row["examples"] for row in epochs if row.get("examples")}
+    # where the queries' file was damaged they are others from then on, and older answers are not theirs
+    seen = {row["epoch"]: row["examples"] for row in epochs if len(row.get("examples", ())) == len(queries)}
     if not queries or not seen:
         return
     st.subheader(t("run_page.examples"))

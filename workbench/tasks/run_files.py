@@ -20,6 +20,12 @@ EXAMPLES = "examples.json"
 LOG = "run.log"
 EXAMPLES_SHOWN, TOP = 4, 5
 _RECENT = 50
+_STEP, _EPOCH = ("step", "epoch"), ("epoch",)
+_ALWAYS = ("loss", "lr", "seconds")
+_SOMETIMES = ("micro_batch", "images_per_second", "texts_per_second", "logit_scale")
+_OR_NONE = ("memory", "gradient")
+_RECALLS = ("R@1", "R@5", "R@10")
+"""What the readers of a row take from it: a row without is as good as none."""
 
 Row = dict[str, Any]
 
@@ -71,11 +77,45 @@ class MetricsLog:
 
 
 def _rows(file: Path) -> Iterator[Row]:
-    for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
+    """The rows that can be used: a line may be half written at this moment, or damaged on the disk."""
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else ():
         try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
-            continue  # the line being written at this moment, or when the process was killed
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict) and _usable(row):
+            yield row
+
+
+def _usable(row: Row) -> bool:
+    numbers = {"step": _STEP, "epoch": _EPOCH}.get(str(row.get("kind")))
+    if numbers is None or not all(type(row.get(name)) is int for name in numbers):
+        return False
+    if row["kind"] == "step":
+        there = [*_ALWAYS, *(name for name in _SOMETIMES if name in row)]
+        there += [name for name in _OR_NONE if row.get(name) is not None]
+        return all(_number(row.get(name)) for name in there)
+    ways = [row[way] for way in ("t2i", "i2t") if way in row]
+    return (
+        all(_number(row[name]) for name in ("mean_recall", "valid_seconds") if name in row)
+        and len(ways) in (0, 2)
+        and all(isinstance(way, dict) and all(_number(way.get(name)) for name in _RECALLS) for way in ways)
+        and _answered(row.get("examples", []))
+    )
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
+
+
+def _answered(found: object) -> bool:
+    return isinstance(found, list) and all(
+        isinstance(one, dict) and type(one.get("rank")) is int and _integers(one.get("top")) for one in found
+    )
+
+
+def _integers(values: object) -> bool:
+    return isinstance(values, list) and all(type(value) is int for value in values)
 
 
 def read_metrics(folder: Path) -> tuple[list[Row], list[Row]]:
@@ -120,14 +160,26 @@ class Example:
 
 
 def examples_of(folder: Path, valid: Encoded) -> list[Example]:
-    """The example queries of a run, chosen at its first start and the same ever after."""
-    if (folder / EXAMPLES).is_file():
-        return read_examples(folder)
+    """The example queries of a run, chosen at its first start and the same ever after; anew where its file is damaged
+    or speaks of other texts.
+    """
+    kept = read_examples(folder)
+    if kept and all(_asks(example, valid) for example in kept):
+        return kept
     chosen = choose_examples(valid)
     with replacing(folder / EXAMPLES) as temporary:
         content = json.dumps([asdict(example) for example in chosen], ensure_ascii=False, indent=1)
         temporary.write_text(content, encoding="utf-8")
     return chosen
+
+
+def _asks(example: Example, valid: Encoded) -> bool:
+    row = example.row
+    return (
+        0 <= row < len(valid.texts)
+        and valid.texts[row] == example.text
+        and example.images == [valid.image_ids[image] for image in valid.text_images[row]]
+    )
 
 
 def choose_examples(valid: Encoded) -> list[Example]:
@@ -145,11 +197,16 @@ def choose_examples(valid: Encoded) -> list[Example]:
 
 
 def read_examples(folder: Path) -> list[Example]:
-    """The example queries of a run; none for a run without a valid split."""
+    """The example queries of a run; none for a run without a valid split, or whose file is damaged."""
     file = folder / EXAMPLES
     if not file.is_file():
         return []
-    return [Example(**example) for example in json.loads(file.read_text(encoding="utf-8"))]
+    try:
+        found = [Example(**example) for example in json.loads(file.read_text(encoding="utf-8"))]
+    except (ValueError, TypeError, RecursionError):
+        return []
+    sound = all(isinstance(e.text, str) and type(e.row) is int and _integers(e.images) and e.images for e in found)
+    return found if sound else []
 
 
 def answers(

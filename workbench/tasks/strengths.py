@@ -171,8 +171,27 @@ def _stored(home: Home, run: str) -> list[dict[str, Any]]:
     file = home.experiments / run / FILE
     if not file.is_file():
         return []
-    measured: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-    return measured
+    try:
+        measured = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return []  # damaged: as if nothing had been measured
+    return [row for row in measured if _complete(row)] if isinstance(measured, list) else []
+
+
+def _complete(row: Any) -> bool:
+    """Whether a measurement holds all that is drawn of it, as numbers."""
+    try:
+        names = [row["run"], *(row[name][part] for name in SETS for part in ("dataset", "hash"))]
+        numbers = [at["strength"] for at in row["along"]]
+        for found in (at[name] for at in row["along"] for name in SETS):
+            asked, change = found["t2i"], found["change"]
+            for figure, gained in change.items():
+                numbers += [asked[figure], *asked["ci"][figure][:2], asked["chance"][figure], asked["gallery"]]
+                numbers += [gained["difference"], *gained["ci"][:2]]
+    except (LookupError, TypeError, AttributeError):
+        return False
+    sound = all(isinstance(number, int | float) for number in numbers)
+    return bool(row["along"]) and sound and all(isinstance(name, str) for name in names)
 
 
 def _store(home: Home, measured: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from db.experiments import Runs
 from db.home import Home
 from db.jobs import Jobs
 from workbench.jobs.kinds import JobContext
-from workbench.tasks.datasets import record_of
+from workbench.tasks.datasets import record_of, verify
 from workbench.tasks.finishing import asked_to_finish
 from workbench.tasks.models import ADAPTER, FULL, base_name, check_base
 from workbench.tasks.run_files import (
@@ -136,16 +136,26 @@ def carry_out(home: Home, db: Database, run: Run, progress: Progress, *, here: b
 
     The best epoch is the one with the highest recall over the whole valid gallery, among the epochs trained; which
     recall that is, the run's configuration says (``best_at``).
-    Raises InputError ``run_dataset_rebuilt`` when the dataset is no longer the one it began with.
+    Raises InputError ``run_dataset_rebuilt`` when the dataset is no longer the one it began with, ``run_folder_gone``.
     """
     from core.training.checkpoints import clear_unfinished
 
     if not here and record_of(home, db, run.dataset).hash != run.dataset_hash:
         raise InputError("run_dataset_rebuilt", run=run.name, dataset=run.dataset)
+    if not here:
+        verify(home, db, run.dataset)
     folder = home.experiments / run.name
+    gone = InputError("run_folder_gone", run=run.name, folder=str(folder))
+    if not folder.is_dir():
+        raise gone
     clear_unfinished(folder)  # before pictures are decoded anew, which may want the room
-    with run_log(folder):
-        summary = _best_so_far(home, run, folder) if here else _trained(home, run, folder, progress)
+    try:
+        with run_log(folder):
+            summary = _best_so_far(home, run, folder) if here else _trained(home, run, folder, progress)
+    except FileNotFoundError as error:
+        if folder.is_dir():
+            raise
+        raise gone from error
     for file in folder.glob("pixels-*.npy"):
         with suppress(PermissionError):  # Windows, while something still looks at it
             file.unlink()
@@ -222,6 +232,7 @@ def _best_so_far(home: Home, run: Run, folder: Path) -> dict[str, Any]:
     best = load_best(folder, model.clip, model.fingerprint)
     model.clip.eval()
     steps, epochs = read_metrics(folder)
+    last = steps[-1] if steps else {}  # a damaged file holds none
     trained = max(best, *(row["epoch"] for row in epochs), 0)
     trainable, total = count_parameters(model.clip)
     result = TrainResult(
@@ -229,12 +240,12 @@ def _best_so_far(home: Home, run: Run, folder: Path) -> dict[str, Any]:
         chosen_by="mean_recall" if any("mean_recall" in row for row in epochs) else "last",
         epochs=trained,
         ended_early=trained < config.epochs,
-        steps=steps[-1]["step"],
+        steps=last.get("step", 0),
         trainable=trainable,
         total=total,
-        seconds=steps[-1]["seconds"],
+        seconds=last.get("seconds", 0.0),
         threads=run.config["extra"]["threads"],
-        micro_batch=steps[-1]["micro_batch"],
+        micro_batch=last.get("micro_batch", 0),
         history=epochs,
         notes=[{**note, "what": "micro_batch"} for note in memory_notes(steps)],
     )
