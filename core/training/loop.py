@@ -15,14 +15,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.errors import ModelError
+from core.errors import InputError, ModelError
 from core.model.device import autocast_dtype
 from core.model.dropout import seed_dropout
 from core.model.loading import LoadedModel
 from core.model.lora import count_parameters
 from core.progress import Progress, Silent, stop_if_asked
 from core.training.batches import Batch, epoch_batches
-from core.training.checkpoints import RunState, clear_unfinished, load_best, load_last, save_best, save_last
+from core.training.checkpoints import (
+    BEST,
+    RunState,
+    clear_unfinished,
+    epoch_of_best,
+    load_best,
+    load_last,
+    save_best,
+    save_last,
+)
 from core.training.config import TrainConfig
 from core.training.data import TrainingData
 from core.training.gradcache import batch_gradients, rng_state, set_rng_state
@@ -95,8 +104,8 @@ def train(
     at the end of the step and raises :class:`core.errors.Stopped`.
 
     Raises :class:`ModelError` ``training_diverged``, ``memory_too_small``; :class:`InputError` ``resume_mismatch``,
-    ``checkpoint_missing``, ``checkpoint_damaged``; :class:`StorageError` ``file_not_written``. What was the best
-    until then stays on disk.
+    ``checkpoint_missing``, ``checkpoint_damaged``, ``checkpoint_other_epoch``; :class:`StorageError`
+    ``file_not_written``. What was the best until then stays on disk.
     """
     torch.manual_seed(config.seed)
     prepare(model, config)
@@ -156,7 +165,7 @@ class _Run:
                 self._close_epoch({"epoch": 0, "untuned": True, **self.valid()})
         while self.state.epoch <= self.config.epochs and not self._exhausted():
             self._epoch(self.state.epoch)
-        load_best(self.folder, self.model.clip, self.identity["base"])
+        self._as_reported(load_best(self.folder, self.model.clip, self.identity["base"]))
         self.model.clip.eval()
         trainable, total = count_parameters(self.model.clip)
         return TrainResult(
@@ -195,6 +204,16 @@ class _Run:
             log.warning("Threads were %d, now %d: last digits may differ.", before, now)
             self.state.note("threads", before, now)
             self.state.threads = now
+        held, best = epoch_of_best(self.folder), self.state.best_epoch
+        if held != best == self.state.epoch - 1 and self.state.step_in_epoch == 0:
+            self._save_best()  # it was killed between the two files: the last one holds these very weights
+        elif held != self.state.epoch:  # which an earlier version wrote before the last one; it is repeated now
+            self._as_reported(held)
+
+    def _as_reported(self, held: int) -> None:
+        """Refuse weights of another epoch than the one the run says was best, whose figures are not theirs."""
+        if held and held != self.state.best_epoch:
+            raise InputError("checkpoint_other_epoch", file=BEST, held=held, best=self.state.best_epoch)
 
     def _exhausted(self) -> bool:
         """Whether the recall has not risen for too many epochs."""
@@ -217,7 +236,6 @@ class _Run:
         score = float(said["mean_recall"]) if self.valid is not None else float(epoch)
         best = state.best_epoch == 0 or score > state.best_score
         if best:
-            save_best(self.folder, self.model.clip, epoch, self.identity["base"])
             state.best_epoch, state.best_score = epoch, score
         loss = state.loss_sum / len(batches)
         state.epoch, state.step_in_epoch, state.loss_sum = epoch + 1, 0, 0.0
@@ -225,7 +243,9 @@ class _Run:
 
     def _close_epoch(self, record: dict[str, Any]) -> None:
         self.state.history.append({**record, "seconds": self.state.seconds})
-        self._save_last()
+        self._save_last()  # before the best, so that it knows of an epoch whose weights took the place of others
+        if record.get("best"):
+            self._save_best()
         if self.on_epoch:
             self.on_epoch(self.state.history[-1])
 
@@ -280,6 +300,9 @@ class _Run:
             state.note("micro_batch", state.micro_batch, fitted)
             state.micro_batch = fitted
         return loss
+
+    def _save_best(self) -> None:
+        save_best(self.folder, self.model.clip, self.state.best_epoch, self.identity["base"])
 
     def _save_last(self) -> None:
         self.saved_at = time.monotonic()

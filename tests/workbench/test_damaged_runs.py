@@ -124,3 +124,15 @@ def test_a_damaged_measurement_counts_as_none(home, db, stopped):
         assert measurements(home, db, run.name) == {}
     measure_along(home, db, run.name, "", Silent())
     assert list(measurements(home, db, run.name)) == [""]
+
+
+@pytest.mark.parametrize("epoch", [0, 77])
+def test_the_best_weights_of_an_epoch_that_is_not_the_best_make_no_model(home, db, stopped, epoch):
+    run, folder, job = stopped
+    best = torch.load(folder / BEST, weights_only=True)
+    other = epoch or next(row["epoch"] for row in read_metrics(folder)[1][1:] if not row["best"])
+    torch.save({**best, "epoch": other}, folder / BEST)
+    finish_here(home, db, run.name)
+    ended = run_job(home, job)
+    assert (ended.error, ended.error_details["held"]) == ("checkpoint_other_epoch", other)
+    assert ended.error_details["best"] == best["epoch"] and not Runs(db).get(run.name).summary

@@ -136,6 +136,7 @@ def carry_out(home: Home, db: Database, run: Run, progress: Progress, *, here: b
 
     The best epoch is the one with the highest recall over the whole valid gallery, among the epochs trained; which
     recall that is, the run's configuration says (``best_at``).
+    Raises InputError ``dataset_changed`` when files of the dataset are not those that were built.
     Raises InputError ``run_dataset_rebuilt`` when the dataset is no longer the one it began with, ``run_folder_gone``.
     """
     from core.training.checkpoints import clear_unfinished
@@ -221,7 +222,7 @@ def _trained(home: Home, run: Run, folder: Path, progress: Progress) -> dict[str
 def _best_so_far(home: Home, run: Run, folder: Path) -> dict[str, Any]:
     from core.model.loading import load_model
     from core.model.lora import count_parameters
-    from core.training.checkpoints import load_best
+    from core.training.checkpoints import BEST, load_best
     from core.training.config import TrainConfig
     from core.training.loop import TrainResult
     from core.training.step import prepare
@@ -234,6 +235,11 @@ def _best_so_far(home: Home, run: Run, folder: Path) -> dict[str, Any]:
     steps, epochs = read_metrics(folder)
     last = steps[-1] if steps else {}  # a damaged file holds none
     trained = max(best, *(row["epoch"] for row in epochs), 0)
+    reported = {row["epoch"]: row.get("best", True) for row in epochs}
+    # a killed process may have kept an epoch that it did not come to report
+    if reported and not (reported.get(best, True) and best <= max(reported) + 1):
+        said = max((epoch for epoch, good in reported.items() if good), default=0)
+        raise InputError("checkpoint_other_epoch", file=BEST, held=best, best=said)
     trainable, total = count_parameters(model.clip)
     result = TrainResult(
         best_epoch=best,

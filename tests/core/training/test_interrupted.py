@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[3]
 MOMENTS = (
     "evaluate:1",  # of the untuned model, before the first step
     "backward:2",  # inside the first step
-    f"write/{BEST}:1",
-    f"written/{BEST}:1",  # the best is there, and the last checkpoint knows nothing of it
+    f"write/{BEST}:1",  # the last checkpoint is there and names a best that is not
+    f"written/{BEST}:1",
     "moved:2",  # the weights have moved, and nobody has noted the step
     "evaluate:2",
     "any",

@@ -211,6 +211,54 @@ def test_a_finished_run_resumed_gives_its_result_again(tmp_path, new_model, worl
     assert first == second and equal(weights(one), weights(two))
 
 
+def test_weights_of_another_epoch_than_the_reported_best_are_refused(tmp_path, new_model, world):
+    train(new_model(), world, SHORT, tmp_path)
+    content = torch.load(tmp_path / BEST, weights_only=True)
+    torch.save({**content, "epoch": 77}, tmp_path / BEST)
+    last = torch.load(tmp_path / LAST, weights_only=True)
+    last["state"]["best_epoch"] = 2  # the last checkpoint is of another epoch and cannot stand in for it
+    torch.save(last, tmp_path / LAST)
+    assert refused(new_model, world, SHORT, tmp_path, tmp_path / LAST) == "checkpoint_other_epoch"
+    torch.save({**content, "epoch": 2}, tmp_path / BEST)
+    assert train(new_model(), world, SHORT, tmp_path, resume=tmp_path / LAST).best_epoch == 2
+
+    # exchanged while it trains
+    def exchange(record):
+        if record["epoch"] == 3:
+            torch.save({**content, "epoch": 1}, tmp_path / BEST)
+
+    with pytest.raises(InputError) as error:
+        train(new_model(), world, SHORT, tmp_path, on_epoch=exchange)
+    assert error.value.details == {"file": BEST, "held": 1, "best": 3}
+
+
+def test_a_run_killed_before_its_best_epoch_is_written_goes_on_with_that_very_epoch(
+    tmp_path, new_model, world, monkeypatch
+):
+    class Killed(Exception):  # noqa: N818
+        pass
+
+    def die(folder, module, epoch, base):
+        if epoch == 2:
+            raise Killed
+        real(folder, module, epoch, base)
+
+    real = loop.save_best
+    monkeypatch.setattr(loop, "save_best", die)
+    scores = {0: 0.0, 1: 10.0, 2: 30.0, 3: 20.0}
+    answers = iter(scores.values())
+    with pytest.raises(Killed):
+        train(new_model(), world, SHORT, tmp_path, valid=lambda: {"mean_recall": next(answers)})
+    monkeypatch.undo()
+    assert torch.load(tmp_path / BEST, weights_only=True)["epoch"] == 1
+    best = torch.load(tmp_path / LAST, weights_only=True)["weights"]
+    model = new_model()
+    # had the second epoch been repeated, on other threads say, it might have come out below the first
+    result = train(model, world, SHORT, tmp_path, valid=lambda: {"mean_recall": 5.0}, resume=tmp_path / LAST)
+    assert result.best_epoch == 2 and [row["mean_recall"] for row in result.history] == [0.0, 10.0, 30.0, 5.0]
+    assert all(torch.equal(p.detach(), best[n]) for n, p in model.clip.named_parameters() if p.requires_grad)
+
+
 def test_a_checkpoint_holds_scaler_and_random_numbers(tmp_path, new_model):
     def parts(scale):
         model = new_model()
@@ -243,6 +291,43 @@ def test_resuming_something_else_is_refused(tmp_path, new_model, world):
     assert refused(new_model, other, SHORT, tmp_path, last) == "resume_mismatch"
     assert refused(new_model, world, SHORT, tmp_path, tmp_path / "none.pt") == "checkpoint_missing"
     last.write_bytes(last.read_bytes()[:500])
+    assert refused(new_model, world, SHORT, tmp_path, last) == "checkpoint_damaged"
+
+
+def spoilt(kind, content):
+    """The content of a checkpoint with something of another type or value inside."""
+    name = next(iter(content["weights"]))
+    if kind == "moments":
+        content["optimizer"]["state"][0]["exp_avg"] = torch.zeros(3)
+    elif kind == "no moments":
+        content["optimizer"] = 5
+    elif kind == "state":
+        content["state"]["step"] = "9"
+    elif kind == "field":
+        content["state"]["more"] = 1
+    elif kind == "history":
+        content["state"]["history"] = [5]
+    elif kind == "random":
+        content["rng"] = [torch.zeros(3)]
+    elif kind == "identity":
+        content["identity"] = []
+    elif kind == "nan":
+        content["weights"][name] = torch.full_like(content["weights"][name], math.nan)
+    elif kind == "whole numbers":
+        content["weights"][name] = content["weights"][name].int()
+    else:
+        content["weights"] = kind
+    return content
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["moments", "no moments", "state", "field", "history", "random", "identity", "nan", "whole numbers", "no weights"],
+)
+def test_a_checkpoint_with_other_things_inside_is_damaged(tmp_path, new_model, world, kind):
+    train(new_model(), world, SHORT, tmp_path)
+    last = tmp_path / LAST
+    torch.save(spoilt(kind, torch.load(last, weights_only=True)), last)
     assert refused(new_model, world, SHORT, tmp_path, last) == "checkpoint_damaged"
 
 
