@@ -200,6 +200,25 @@ def test_a_run_does_not_go_on_with_other_data(filled, db):
     assert (folder_of(filled, job) / LAST).is_file()
 
 
+def test_a_run_neither_begins_nor_goes_on_with_files_that_were_changed(filled, db):
+    folder, jobs = filled.datasets / "lake", Jobs(db)
+    valid = {file: file.read_bytes() for file in (folder / "valid_texts.jsonl", folder / "lmdb/valid/imgs/data.mdb")}
+    job = submitted(filled, small_config(8))
+    assert run_job(filled, job, beside=StopAt(jobs, job, 1)).state is JobState.CANCELLED
+    for file in valid:
+        file.write_bytes((folder / file.relative_to(folder).as_posix().replace("valid", "train")).read_bytes())
+    jobs.resume(job)
+    for each in (job, submitted(filled, small_config(3, seed=1))):
+        ended = run_job(filled, each)
+        assert (ended.state, ended.error) == (JobState.FAILED, "dataset_changed"), ended
+        assert ended.error_details["files"] == "lmdb/valid/imgs/data.mdb, valid_texts.jsonl"
+    assert not (folder_of(filled, each) / METRICS).exists(), "nothing was trained"
+    for file, data in valid.items():
+        file.write_bytes(data)
+    jobs.resume(job)
+    assert run_job(filled, job).state is JobState.DONE
+
+
 def test_a_double_click_makes_one_run_and_another_seed_a_second(filled, db):
     first = queue_run(filled, db, train_params("lake", "mini", small_config()))
     queue_run(filled, db, train_params("lake", "mini", small_config(seed=1)))
