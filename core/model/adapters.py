@@ -84,7 +84,7 @@ def load_adapter(path: Path, model: LoadedModel, strength: float = 1.0) -> Loade
 def _sound(state: Mapping[str, Tensor], config: LoraConfig) -> bool:
     """Looked at before anything is built, so that a damaged file cannot ask for a rank of a million."""
     ranks = {t.shape[0] for key, t in state.items() if key.endswith(".lora_A") and t.ndim == 2}
-    return ranks == {config.rank} and all(bool(tensor.isfinite().all()) for tensor in state.values())
+    return ranks == {config.rank} and all(t.is_floating_point() and bool(t.isfinite().all()) for t in state.values())
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

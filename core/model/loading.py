@@ -33,6 +33,7 @@ from core.model.spec import (
     inferred_config,
     mini_config,
     released_config,
+    sane_config,
 )
 from core.model.weights import fingerprint, read_state
 
@@ -106,8 +107,8 @@ def load_model(name_or_file: str, weights_dir: Path, device: str = "cpu") -> Loa
 
     Weights are fp32, frozen and in eval mode. ``device`` may be ``auto``. Raises :class:`ModelError` with
     ``model_unknown``, ``weights_absent`` (of a released model, which can be fetched), ``weights_missing``,
-    ``weights_unsafe``, ``weights_damaged``, ``weights_foreign``, ``weights_misfit``, ``device_missing`` or
-    ``flash_attn``.
+    ``weights_unsafe``, ``weights_damaged``, ``weights_foreign``, ``weights_no_number``, ``weights_misfit``,
+    ``device_missing`` or ``flash_attn``.
     """
     device = checked_device(device)
     path, config = _locate(name_or_file, weights_dir)
@@ -125,11 +126,11 @@ def load_model(name_or_file: str, weights_dir: Path, device: str = "cpu") -> Loa
 def build_clip(config: Mapping[str, Any], state: Mapping[str, Tensor], file: str = "") -> nn.Module:
     """cn_clip's ``CLIP`` with these weights (its key names), split attention, frozen, in eval mode."""
     clip_class = _clip_class()
-    with torch.device("meta"):  # no random start that would be thrown away: seconds saved for the large ones
-        clip = clip_class(**config)
     try:
+        with torch.device("meta"):  # no random start that would be thrown away: seconds saved for the large ones
+            clip = clip_class(**config)
         clip.load_state_dict(dict(state), assign=True)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, KeyError, ZeroDivisionError) as error:  # heads that do not share a width, too
         log.warning("%s", error)
         raise ModelError("weights_misfit", file=file) from error
     split_attention(clip)
@@ -177,12 +178,14 @@ def _locate(name: str, weights_dir: Path) -> tuple[Path, dict[str, Any] | None]:
 
 
 def _file_config(state: Mapping[str, Tensor], about: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    if isinstance(about.get("config"), dict):
-        return dict(about["config"])
     try:
-        return inferred_config(state)
+        config = about["config"] if "config" in about else inferred_config(state)
     except (KeyError, IndexError, ValueError) as error:
         raise ModelError("weights_foreign", file=path.name) from error
+    # looked at before anything is built: a damaged file may ask for ten million layers
+    if not isinstance(config, dict) or not sane_config(config):
+        raise ModelError("weights_foreign", file=path.name)
+    return dict(config)
 
 
 def weights_present(weights_dir: Path) -> list[WeightsFile]:

@@ -54,6 +54,23 @@ RELEASED: dict[str, Release] = {
         Release("RN50", "chinese-clip-rn50", "clip_cn_rn50.pt", "RN50", "RBT3-chinese"),
     )
 }
+_LIMITS = {
+    "embed_dim": 16384,
+    "image_resolution": 4096,
+    "vision_layers": 256,
+    "vision_width": 16384,
+    "vision_patch_size": 1024,
+    "vision_head_width": 16384,
+    "vocab_size": 1_000_000,
+    "text_hidden_size": 16384,
+    "text_intermediate_size": 65536,
+    "text_max_position_embeddings": 16384,
+    "text_num_attention_heads": 1024,
+    "text_num_hidden_layers": 256,
+    "text_type_vocab_size": 1024,
+}
+"""Far beyond any Chinese-CLIP, and small enough to be refused by its own shapes rather than by the machine."""
+_SHARES = ("text_attention_probs_dropout_prob", "text_hidden_dropout_prob", "text_initializer_range")
 LARGEST_FIRST = ("ViT-H-14", "ViT-L-14-336", "ViT-L-14", "ViT-B-16", "RN50")
 
 
@@ -119,6 +136,22 @@ def mini_config() -> dict[str, Any]:
     if not path.is_file():
         raise ModelError("weights_missing", model=MINI, file=path.name, folder=str(path.parent))
     return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def sane_config(config: Mapping[str, Any]) -> bool:
+    """Whether a configuration can be built: it has what ``CLIP`` wants, of the right types, within limits."""
+    resnet = isinstance(config.get("vision_layers"), list | tuple)
+    may_lack = {"vision_head_width", *(("vision_patch_size",) if resnet else ())}
+    for name, limit in _LIMITS.items():
+        value = config.get(name)
+        values = list(value) if name == "vision_layers" and isinstance(value, list | tuple) else [value]
+        if value is None and name in may_lack:
+            continue
+        if not values or not all(type(v) is int and 1 <= v <= limit for v in values):
+            return False
+    shares = all(isinstance(config.get(n), int | float) and 0 <= config[n] <= 1 for n in _SHARES)
+    known = {*_LIMITS, *_SHARES, "text_hidden_act"}
+    return shares and isinstance(config.get("text_hidden_act"), str) and set(config) <= known
 
 
 def inferred_config(state: Mapping[str, "Tensor"]) -> dict[str, Any]:

@@ -25,18 +25,30 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Accepts ``.safetensors`` and torch files holding ``{"state_dict": {"module.…": …}}`` or the bare dict.
     Raises :class:`ModelError`: ``weights_unsafe`` for a pickle that could run code, ``weights_damaged``,
-    ``weights_foreign``.
+    ``weights_foreign``, ``weights_no_number`` for values that are not finite.
     """
     about: dict[str, Any] = {}
     if path.suffix == ".safetensors":
         state, about = read_safetensors(path)
     else:
         state = _read_torch(path)
+    if not all(isinstance(key, str) and _plain(value) for key, value in state.items()):
+        raise ModelError("weights_foreign", file=path.name)
     # the pooler of the original BERT stands in released files; cn_clip itself leaves it out
     state = {key.removeprefix("module."): value for key, value in state.items() if "bert.pooler" not in key}
-    if not all(isinstance(value, Tensor) for value in state.values()):
-        raise ModelError("weights_foreign", file=path.name)
+    if not all(bool(value.isfinite().all()) for value in state.values() if value.is_floating_point()):
+        raise ModelError("weights_no_number", file=path.name)
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}, about
+
+
+def _plain(value: object) -> bool:
+    """Whether it is a tensor with its numbers one beside the other on this machine, and real ones."""
+    return (
+        isinstance(value, Tensor)
+        and value.layout is torch.strided
+        and value.device.type == "cpu"
+        and not (value.is_complex() or value.is_quantized)
+    )
 
 
 def _read_torch(path: Path) -> dict[str, Any]:
@@ -48,6 +60,8 @@ def _read_torch(path: Path) -> dict[str, Any]:
         code = "weights_unsafe" if refused else "weights_damaged"
         raise ModelError(code, file=path.name) from error
     except (RuntimeError, EOFError, LookupError, ValueError, AttributeError, TypeError, OSError) as error:
+        if "can't allocate memory" in str(error):
+            raise
         # an unpickler fed with any file at all raises whatever its bytes happen to mean
         raise ModelError("weights_damaged", file=path.name) from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):

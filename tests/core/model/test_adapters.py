@@ -112,7 +112,7 @@ def test_merged_file_of_our_own_shape(tmp_path, tuned, texts):
     assert abs(encode_texts(loaded, texts) - encode_texts(tuned, texts)).max() < 1e-5
 
 
-@pytest.mark.parametrize("damage", ["rank", "shape", "missing", "nan", "layers", "type", "list"])
+@pytest.mark.parametrize("damage", ["rank", "shape", "missing", "nan", "layers", "type", "list", "whole numbers"])
 def test_an_adapter_that_does_not_fit_its_own_description(tmp_path, tuned, fresh, texts, damage):
     path = tmp_path / "adapter.safetensors"
     save_adapter(path, tuned, CONFIG)
@@ -128,6 +128,8 @@ def test_an_adapter_that_does_not_fit_its_own_description(tmp_path, tuned, fresh
         state[first][0, 0] = float("nan")
     elif damage == "layers":
         about["lora"]["layers"] = [99]
+    elif damage == "whole numbers":
+        state = {name: tensor.int() for name, tensor in state.items()}
     elif damage == "type":
         about["lora"]["rank"] = "2"
     else:

@@ -15,7 +15,7 @@ from core.model import loading, spec
 from core.model.loading import default_model, load_model, weights_present
 from core.model.preprocess import normalise, preprocess
 from core.model.spec import RELEASED, ModelSpec, inferred_config, released_config
-from core.model.weights import save_merged
+from core.model.weights import save_merged, write_safetensors
 
 
 def refused(name, folder, device="cpu"):
@@ -244,3 +244,48 @@ def test_a_release_without_attention_loads_as_cn_clip_loads_it(tmp_path, random_
         words = torch.nn.functional.normalize(theirs.encode_text(tokens), dim=-1)
         assert (model.image_features(pixels) - images).abs().max() < 1e-5
         assert (model.text_features(tokens) - words).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_weights_that_are_no_numbers_are_refused_by_the_files_name(tmp_path, state, value, suffix):
+    file = tmp_path / f"bad.{suffix}"
+    spoilt = {**state, "text_projection": torch.full_like(state["text_projection"], value)}
+    torch.save(spoilt, file) if suffix == "pt" else safetensors.torch.save_file(spoilt, file)
+    error = refused(file, tmp_path)
+    assert (error.code, error.details) == ("weights_no_number", {"file": file.name})
+
+
+@pytest.mark.parametrize("kind", ["complex", "sparse", "meta", "keys"])
+def test_tensors_of_another_kind_are_foreign(tmp_path, state, kind):
+    first = state["text_projection"]
+    change = {
+        "complex": {"text_projection": first.to(torch.complex64)},
+        "sparse": {"text_projection": first.to_sparse()},
+        "meta": {"text_projection": first.to("meta")},
+        "keys": {5: first},
+    }
+    torch.save({**state, **change[kind]}, tmp_path / "other.pt")
+    assert refused(tmp_path / "other.pt", tmp_path).code in ("weights_foreign", "weights_damaged")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text_num_hidden_layers": 10**7},
+        {"vision_layers": [10**7]},
+        {"vision_width": 10**9},
+        {"vocab_size": 10**12},
+        {"vision_layers": "2"},
+        {"embed_dim": None},
+        {"text_hidden_act": "x"},
+        {"text_num_attention_heads": 7},
+        {"more": 1},
+        5,
+    ],
+    ids=str,
+)
+def test_a_shape_that_cannot_be_is_refused_before_it_is_built(tmp_path, model, state, change):
+    config = {**model.spec.config, **change} if isinstance(change, dict) else change
+    write_safetensors(tmp_path / "a.safetensors", state, {"config": config})
+    assert refused(tmp_path / "a.safetensors", tmp_path).code in ("weights_foreign", "weights_misfit")
