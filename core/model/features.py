@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.errors import ModelError
 from core.model.loading import LoadedModel
 from core.model.preprocess import stack_pixels
 from core.progress import Progress, Silent, stop_if_asked
@@ -18,7 +19,7 @@ Images = Iterable[Image.Image] | NDArray[np.uint8]
 def encode_images(
     model: LoadedModel, images: Images, batch: int = 64, progress: Progress | None = None
 ) -> NDArray[np.float32]:
-    """Features of pictures, float32 [n, dim], each row of length 1.
+    """Features of pictures, float32 [n, dim], each row of length 1; :class:`ModelError` ``features_no_number``.
 
     ``images`` are PIL pictures (decoded one batch at a time) or preprocessed pixels, uint8 [n, 3, r, r].
     """
@@ -30,7 +31,7 @@ def encode_images(
 def encode_texts(
     model: LoadedModel, texts: Sequence[str], batch: int = 128, progress: Progress | None = None
 ) -> NDArray[np.float32]:
-    """Features of texts, float32 [n, dim], each row of length 1."""
+    """Features of texts, float32 [n, dim], each row of length 1; :class:`ModelError` ``features_no_number``."""
     tokens = model.tokenize(texts).split(batch) if len(texts) else ()
     return _encode(model, (model.text_features(part) for part in tokens), len(texts), "texts", progress)
 
@@ -47,6 +48,8 @@ def _encode(
         with torch.inference_mode():
             for part in parts:
                 rows.append(part.float().cpu().numpy())
+                if not np.isfinite(rows[-1]).all():
+                    raise ModelError("features_no_number", model=model.spec.name)
                 done += len(part)
                 watcher.report(done, max(total, done), f"progress.encode_{what}")
                 stop_if_asked(watcher)

@@ -232,7 +232,7 @@ class _Run:
             if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
                 self._save_last()
         self.model.clip.eval()
-        said = dict(self.valid()) if self.valid is not None else {}
+        said = self._evaluated(epoch)
         score = float(said["mean_recall"]) if self.valid is not None else float(epoch)
         best = state.best_epoch == 0 or score > state.best_score
         if best:
@@ -240,6 +240,19 @@ class _Run:
         loss = state.loss_sum / len(batches)
         state.epoch, state.step_in_epoch, state.loss_sum = epoch + 1, 0, 0.0
         self._close_epoch({"epoch": epoch, "loss": loss, "best": best, **said})
+
+    def _evaluated(self, epoch: int) -> dict[str, Any]:
+        """What the validation says; the loss before the epoch's last move shows nothing of where that led."""
+        finite = all(bool(p.isfinite().all()) for p in self.model.clip.parameters() if p.requires_grad)
+        try:
+            said = dict(self.valid()) if finite and self.valid is not None else {}
+        except ModelError as error:
+            if error.code != "features_no_number":
+                raise
+            raise ModelError("training_diverged", step=self.state.step, epoch=epoch) from error
+        if not finite:
+            raise ModelError("training_diverged", step=self.state.step, epoch=epoch)
+        return said
 
     def _close_epoch(self, record: dict[str, Any]) -> None:
         self.state.history.append({**record, "seconds": self.state.seconds})

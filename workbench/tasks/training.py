@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
-from core.errors import ConflictError, InputError
+from core.errors import ConflictError, InputError, ModelError
 from core.progress import Progress
 from core.records import Job, Run
 from db.experiments import Runs
@@ -165,14 +165,13 @@ def carry_out(home: Home, db: Database, run: Run, progress: Progress, *, here: b
 
 
 def _trained(home: Home, run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
-    from core.model.loading import load_model
     from core.training.checkpoints import LAST
     from core.training.config import TrainConfig
     from core.training.loop import train
 
     config = TrainConfig.from_dict({name: value for name, value in run.config.items() if name != "extra"})
     kinds = tuple(run.config["extra"].get("kinds", ()))
-    model = load_model(run.model, home.weights, run.config["extra"].get("device") or "auto")
+    model = _loaded(run.model, home.weights, run.config["extra"].get("device") or "auto")
 
     def split(name: str) -> Encoded | None:
         keep = folder / f"pixels-{name}-{model.spec.resolution}.npy"
@@ -219,8 +218,19 @@ def _trained(home: Home, run: Run, folder: Path, progress: Progress) -> dict[str
     return _write_model(folder, model, config, result)
 
 
-def _best_so_far(home: Home, run: Run, folder: Path) -> dict[str, Any]:
+def _loaded(name: str, weights: Path, device: str) -> "LoadedModel":
     from core.model.loading import load_model
+    from core.training.memory import out_of_memory
+
+    try:
+        return load_model(name, weights, device)
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise ModelError("memory_too_small", device=device) from error
+
+
+def _best_so_far(home: Home, run: Run, folder: Path) -> dict[str, Any]:
     from core.model.lora import count_parameters
     from core.training.checkpoints import BEST, load_best
     from core.training.config import TrainConfig
@@ -228,7 +238,7 @@ def _best_so_far(home: Home, run: Run, folder: Path) -> dict[str, Any]:
     from core.training.step import prepare
 
     config = TrainConfig.from_dict({name: value for name, value in run.config.items() if name != "extra"})
-    model = load_model(run.model, home.weights)
+    model = _loaded(run.model, home.weights, "cpu")
     prepare(model, config)
     best = load_best(folder, model.clip, model.fingerprint)
     model.clip.eval()

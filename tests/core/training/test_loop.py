@@ -432,3 +432,19 @@ def test_options_go_through_json_and_are_checked():
     assert error.value.details["field"] == "epochs"
     with pytest.raises(InputError):
         TrainConfig.from_dict({**SHORT.to_dict(), "newer": 1})
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_a_last_step_that_leads_nowhere_is_a_divergence(tmp_path, new_model, world, validated):
+    model = new_model()
+    wild = dataclasses.replace(SHORT, epochs=1, batch_size=24)
+
+    def spoil(record):
+        if record["step"] == 1:
+            for parameter in (p for p in model.clip.parameters() if p.requires_grad):
+                parameter.data.fill_(1e38 if validated else math.inf)
+
+    with pytest.raises(ModelError) as error:
+        train(model, world, wild, tmp_path, valid=validation(model, world) if validated else None, on_step=spoil)
+    assert error.value.code == "training_diverged" and error.value.details == {"epoch": 1, "step": 1}
+    assert not (tmp_path / BEST).exists()
