@@ -237,7 +237,7 @@ def config_of(method: str) -> "TrainConfig":
         dropout=value["dropout"],
         rslora=value["rslora"],
         targets=tuple(part for part in PARTS if part in value["targets"]),
-        towers=tuple(tower for tower in TOWERS if tower in value["towers"]),  # type: ignore[misc]
+        towers=tuple(tower for tower in TOWERS if tower in value["towers"]),
         layers=tuple(range(-value["layers"], 0)) or None,
     )
     return TrainConfig(
@@ -283,26 +283,17 @@ def _numbers(numbers: Sequence[Number], lora: bool) -> None:
 
 
 def _rest(lora: bool) -> None:
-    st.pills(
-        t("train.targets"),
-        PARTS,
-        selection_mode="multi",
-        format_func=lambda part: t(f"train.part_{part}"),
-        key=key_of("targets"),
-        persist_state="session",
-        help=t("train.targets_help"),
-        disabled=not lora,
-    )
-    st.pills(
-        t("train.towers"),
-        TOWERS,
-        selection_mode="multi",
-        format_func=lambda tower: t(f"train.tower_{tower}"),
-        key=key_of("towers"),
-        persist_state="session",
-        help=t("train.towers_help"),
-        disabled=not lora,
-    )
+    for name, one, parts in (("targets", "part", PARTS), ("towers", "tower", TOWERS)):
+        st.pills(
+            t(f"train.{name}"),
+            parts,
+            selection_mode="multi",
+            format_func=lambda part, one=one: t(f"train.{one}_{part}"),
+            key=key_of(name),
+            persist_state="session",
+            help=t(f"train.{name}_help"),
+            disabled=not lora,
+        )
     _numbers(REST, lora)
     st.selectbox(
         t("train.precision"),

@@ -1,6 +1,6 @@
 """Whether two datasets have something in common, so that nobody is examined in what she has learned."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,6 +19,9 @@ Trace = tuple[str, str]
 _NOTHING: Trace = ("text", "")
 """Punctuation alone is no wording that two texts share."""
 
+# a page asks for the same passages at each of its runs
+_wording = lru_cache(maxsize=100_000)(text_key)
+
 
 def shared(
     home: Home,
@@ -36,24 +39,27 @@ def shared(
     """
     from core.imaging.fingerprint import near_duplicates
 
-    first, second = _traces(home, db, dataset, splits), _traces(home, db, other, other_splits)
+    known = Images(db).all(deleted=True)  # what was learned from is not unlearned by a deletion
+    works = {image.sha256: image.work for image in known if image.work}
+    first = _traces(home, db, dataset, splits, works)
+    second = _traces(home, db, other, other_splits, works)
     if first is None or second is None or first & second:
         return True
     both = {value for kind, value in first | second if kind == "picture"}
-    known = Images(db).all(deleted=True)  # what was learned from is not unlearned by a deletion
     prints = {image.sha256: image.dhash for image in known if image.dhash and image.sha256 in both}
     return any((("picture", a) in first) != (("picture", b) in first) for a, b in near_duplicates(prints))
 
 
-def _traces(home: Home, db: Database, name: str, splits: Collection[str]) -> set[Trace] | None:
+def _traces(
+    home: Home, db: Database, name: str, splits: Collection[str], works: Mapping[str, str]
+) -> set[Trace] | None:
     recorded = _recorded(home.datasets / name, record_of(home, db, name).hash)
     if recorded is None:
         return None
     found = {trace for split, traces in recorded.items() if split in splits for trace in traces}
-    works = {image.sha256: image.work for image in Images(db).all(deleted=True) if image.work}
     found |= {("work", works[sha]) for kind, sha in found if kind == "picture" and sha in works}
     passages = [int(value) for kind, value in found if kind == "passage"]
-    return found | {("text", text_key(text)) for text in Passages(db).texts(passages).values()} - {_NOTHING}
+    return found | {("text", _wording(text)) for text in Passages(db).texts(passages).values()} - {_NOTHING}
 
 
 @lru_cache(maxsize=32)
@@ -68,6 +74,6 @@ def _recorded(folder: Path, content_hash: str) -> dict[str, frozenset[Trace]] | 
             return None
         traces: set[Trace] = {("picture", sha) for sha in data.sha256.values()}
         for text in data.texts:
-            traces |= {("passage", str(text.passage_id)), ("text", text_key(text.text))} - {_NOTHING}
+            traces |= {("passage", str(text.passage_id)), ("text", _wording(text.text))} - {_NOTHING}
         found[split] = frozenset(traces)
     return found

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,17 +54,17 @@ def untouched_datasets(home: Home, db: Database, run: Run) -> list[str]:
     others = [
         record.name for record in Datasets(db).all() if record.name != run.dataset and measurable(db, record.name)
     ]
-    return sorted(name for name in others if not _touched(home, db, run, name))
+    learned = lineage(db, run)
+    return sorted(name for name in others if not _touched(home, db, learned, name))
 
 
-def _touched(home: Home, db: Database, run: Run, dataset: str) -> bool:
-    """Whether something in a dataset was learned from, or may have been: what is damaged or gone may."""
+def _touched(home: Home, db: Database, learned: Sequence[Run], dataset: str) -> bool:
+    """Whether these runs learned from something in a dataset, or may have: from what is damaged or gone they may."""
     try:
-        learned = lineage(db, run)
         gone = any(record_of(home, db, each.dataset).hash != each.dataset_hash for each in learned)
         return gone or any(shared(home, db, each.dataset, dataset) for each in learned)
     except SongclipError as error:
-        log.warning("%s is no untouched set for %s: %s", dataset, run.name, error.code)
+        log.warning("%s is no untouched set for %s: %s", dataset, learned[0].name, error.code)
         return True
 
 
@@ -120,9 +121,10 @@ def measure_along(home: Home, db: Database, run: str, untouched: str, progress: 
     record = Runs(db).get(run)
     tuned_on = record_of(home, db, record.dataset)
     split = split_for(db, record)
-    for before in lineage(db, record)[1:]:
+    learned = lineage(db, record)
+    for before in learned[1:]:
         check_unseen(home, db, before, tuned_on, split)
-    if untouched and (untouched == record.dataset or _touched(home, db, record, untouched)):
+    if untouched and (untouched == record.dataset or _touched(home, db, learned, untouched)):
         raise InputError("untouched_shared", dataset=untouched, run=run)
     model, between = load_with_line(home, db, run)
     data = {"tuned": _read(home, record.dataset, [split], model, progress)}

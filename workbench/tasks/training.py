@@ -84,7 +84,9 @@ def queue_run(home: Home, db: Database, params: Mapping[str, Any]) -> Job:
         return submit(home, jobs, "train", dict(params), key=f"train-{key}")
     except ConflictError:
         active = jobs.page(kind="train", active=True, limit=1000)
-        return next(job for job in active if _identity(job.params) == _identity(params))
+        same_job = next((job for job in active if _identity(job.params) == _identity(params)), None)
+        # it may have ended between the two looks
+        return same_job or submit(home, jobs, "train", dict(params), key=f"train-{key}")
 
 
 def _identity(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,14 +138,14 @@ def carry_out(home: Home, db: Database, run: Run, progress: Progress, *, here: b
 
     The best epoch is the one with the highest recall over the whole valid gallery, among the epochs trained; which
     recall that is, the run's configuration says (``best_at``).
-    Raises InputError ``dataset_changed`` when files of the dataset are not those that were built.
-    Raises InputError ``run_dataset_rebuilt`` when the dataset is no longer the one it began with, ``run_folder_gone``.
+    Raises InputError ``run_dataset_rebuilt`` when the dataset is no longer the one it began with, ``dataset_changed``
+    when its files are not those that were built, ``run_folder_gone``.
     """
     from core.training.checkpoints import clear_unfinished
 
-    if not here and record_of(home, db, run.dataset).hash != run.dataset_hash:
-        raise InputError("run_dataset_rebuilt", run=run.name, dataset=run.dataset)
     if not here:
+        if record_of(home, db, run.dataset).hash != run.dataset_hash:
+            raise InputError("run_dataset_rebuilt", run=run.name, dataset=run.dataset)
         verify(home, db, run.dataset)
     folder = home.experiments / run.name
     gone = InputError("run_folder_gone", run=run.name, folder=str(folder))
