@@ -237,7 +237,7 @@ def config_of(method: str) -> "TrainConfig":
         dropout=value["dropout"],
         rslora=value["rslora"],
         targets=tuple(part for part in PARTS if part in value["targets"]),
-        towers=tuple(tower for tower in TOWERS if tower in value["towers"]),
+        towers=tuple(tower for tower in TOWERS if tower in value["towers"]),  # type: ignore[misc]
         layers=tuple(range(-value["layers"], 0)) or None,
     )
     return TrainConfig(
